@@ -1,0 +1,405 @@
+"""Keep what a person agreed to, and be the one gate that every output asks.
+
+Decisions are an append-only chain of events (states after DPV 2.3 ``consent_status``); ``consent_scope`` is their projection.
+``visible`` asks the SQL view, ``permits`` is the same rule in Python; a property test holds them together.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kb import entries, tombstones
+from kb.db import Database, Row, row, rows, value, write
+from kb.entries import Kind
+from kb.errors import ConsentMissing
+
+SCHEMA_VERSION = "27560.1"
+
+
+class Scope(StrEnum):
+    """One thing that a person decides about, apart from all others."""
+
+    STORE = "store"
+    AUDIENCE = "audience"
+    ATTRIBUTION = "attribution"
+    QUOTE = "quote"
+    SEARCH_ENGINES = "search_engines"
+    CONTACT = "contact"
+    RELEASE = "release"
+
+
+class Audience(StrEnum):
+    """Who may read an entry, from the fewest to all."""
+
+    MODERATORS = "moderators"
+    PARTNERS = "partners"
+    PUBLIC = "public"
+
+
+class Viewer(StrEnum):
+    """Who is looking. A practitioner and an authority see what the public sees."""
+
+    PUBLIC = "public"
+    PARTNER = "partner"
+    MODERATOR = "moderator"
+
+
+REACH: dict[Viewer, tuple[Audience, ...]] = {
+    Viewer.PUBLIC: (Audience.PUBLIC,),
+    Viewer.PARTNER: (Audience.PUBLIC, Audience.PARTNERS),
+    Viewer.MODERATOR: (Audience.PUBLIC, Audience.PARTNERS, Audience.MODERATORS),
+}
+
+GIVEN = frozenset({"given", "renewed"})
+# From which state which states can follow; what is in no row on the left ends that record for ever.
+TRANSITIONS: dict[str | None, frozenset[str]] = {
+    None: frozenset({"requested", "given", "refused"}),
+    "requested": frozenset({"given", "refused"}),
+    "given": frozenset({"renewed", "expired", "withdrawn", "revoked", "invalidated"}),
+    "renewed": frozenset({"renewed", "expired", "withdrawn", "revoked", "invalidated"}),
+    "expired": frozenset({"requested", "withdrawn"}),
+}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The decisions that come with a submission, one per scope; the most restrictive are the defaults."""
+
+    notice_id: str
+    lang: str
+    audience: Audience = Audience.MODERATORS
+    attribution: str = "anonymous"
+    credit: str | None = None
+    quote: str = "none"
+    search_engines: bool = False
+    contact: str = "code"
+    subject_kind: str = "adult"
+    lawful_basis: str = "consent"
+    jurisdiction: str = "DE"
+    method: str = "web_form"
+    collected_by: int | None = None
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts on a consent and through which channel."""
+
+    kind: str
+    channel: str
+    account_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Visible:
+    """What the gate lets through: an entry, the revision that may be shown, and the consent behind it."""
+
+    entry_id: str
+    kind: Kind
+    seq: int
+    version: int
+    audience: Audience
+    consent_id: str
+    published_at: str
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a consent allows beyond reading, as pages and citations may tell it."""
+
+    attribution: str
+    credit: str | None
+    audience: str
+    quote: str
+    search_engines: bool
+    contact: str
+    lang: str
+    given_at: str
+    valid_until: str
+    notice_id: str
+    lawful_basis: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything the visibility of an entry depends on, read without the SQL view."""
+
+    state: str
+    version: int | None
+    text_hash: str | None
+    erased: bool
+    tombstone: bool
+    subject_kind: str
+    guardian_and_assent: bool
+    ended: bool
+    valid_until: str
+    embargo_until: str | None
+    scopes: dict[str, tuple[str, str, str | None]]
+
+
+def record(db: Database, entry_id: str, grant: Grant, actor: Actor, *, at: str, months: int) -> str:
+    """Write a new consent record with one event for each scope, and return its id.
+
+    Args:
+        months: how long the consent holds.
+    """
+    subject_id, consent_id = str(uuid.uuid4()), str(uuid.uuid4())
+    write(db, "INSERT INTO subject (id, kind, created_month) VALUES (?, ?, ?)", (subject_id, grant.subject_kind, at[:7]))
+    write(
+        db,
+        """INSERT INTO consent (id, subject_id, entry_id, schema_version, lawful_basis, jurisdiction, collection_method,
+             collected_by, notice_id, lang, given_at, valid_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            consent_id,
+            subject_id,
+            entry_id,
+            SCHEMA_VERSION,
+            grant.lawful_basis,
+            grant.jurisdiction,
+            grant.method,
+            grant.collected_by,
+            grant.notice_id,
+            grant.lang,
+            at,
+            later(at, months),
+        ),
+    )
+    choices = {
+        Scope.STORE: ("yes", "given"),
+        Scope.AUDIENCE: (grant.audience, "given"),
+        Scope.ATTRIBUTION: (grant.attribution, "given"),
+        Scope.QUOTE: (grant.quote, "refused" if grant.quote == "none" else "given"),
+        Scope.SEARCH_ENGINES: ("yes", "given") if grant.search_engines else ("no", "refused"),
+        Scope.CONTACT: (grant.contact, "refused" if grant.contact == "none" else "given"),
+        Scope.RELEASE: ("", "requested"),
+    }
+    for scope, (choice, state) in choices.items():
+        write(
+            db,
+            "INSERT INTO consent_scope (consent_id, scope, value, state, credit) VALUES (?, ?, ?, ?, ?)",
+            (consent_id, scope, choice, state, grant.credit if scope is Scope.ATTRIBUTION else None),
+        )
+        _append(db, consent_id, scope, None, state, choice, actor, at=at, notice_id=grant.notice_id)
+    return consent_id
+
+
+def later(at: str, months: int) -> str:
+    """Return the moment some months after another, never past the end of the month."""
+    year, month = divmod(int(at[:4]) * 12 + int(at[5:7]) - 1 + months, 12)
+    day = min(int(at[8:10]), 28)
+    return f"{year:04}-{month + 1:02}-{day:02}{at[10:]}"
+
+
+def in_force(db: Database, entry_id: str) -> str:
+    """Return the id of the consent record in force.
+
+    Raises:
+        ConsentMissing: when there is none.
+    """
+    found = value(db, "SELECT id FROM consent WHERE entry_id = ? AND ended_at IS NULL", (entry_id,))
+    if found is None:
+        raise ConsentMissing("no consent in force")
+    return str(found)
+
+
+def change(db: Database, consent_id: str, scope: Scope, to_state: str, choice: str, actor: Actor, *, at: str, release_hash: str | None = None) -> None:
+    """Move one scope to another state and append the event.
+
+    Raises:
+        ConsentMissing: when the table of transitions has no such way, for instance back from withdrawn.
+    """
+    from_state = value(db, "SELECT state FROM consent_scope WHERE consent_id = ? AND scope = ?", (consent_id, scope))
+    if to_state not in TRANSITIONS.get(from_state, frozenset()):
+        raise ConsentMissing(f"{scope} can not go from {from_state} to {to_state}")
+    write(
+        db,
+        "UPDATE consent_scope SET state = ?, value = ?, release_hash = ? WHERE consent_id = ? AND scope = ?",
+        (to_state, choice, release_hash, consent_id, scope),
+    )
+    _append(db, consent_id, scope, from_state, to_state, choice, actor, at=at, notice_id=None)
+
+
+def release(db: Database, entry_id: str, text_hash: str, seq: int, actor: Actor, *, at: str) -> None:
+    """Record that the person agreed to exactly this text.
+
+    Args:
+        text_hash: SHA-256 of the canonical text of the revision.
+        seq: number of that revision.
+    """
+    consent_id = in_force(db, entry_id)
+    state = value(db, "SELECT state FROM consent_scope WHERE consent_id = ? AND scope = 'release'", (consent_id,))
+    change(db, consent_id, Scope.RELEASE, "renewed" if state in GIVEN else "given", str(seq), actor, at=at, release_hash=text_hash)
+
+
+def withdraw(db: Database, entry_id: str, actor: Actor, *, at: str) -> None:
+    """End the consent in force: every scope is taken back and the public name is forgotten."""
+    consent_id = in_force(db, entry_id)
+    for r in rows(db, "SELECT scope, value, state FROM consent_scope WHERE consent_id = ?", (consent_id,)):
+        if r["state"] == "refused":
+            continue
+        ending = "refused" if r["state"] == "requested" else "withdrawn"
+        change(db, consent_id, Scope(r["scope"]), ending, r["value"], actor, at=at)
+    write(db, "UPDATE consent_scope SET credit = NULL WHERE consent_id = ?", (consent_id,))
+    write(db, "UPDATE consent SET ended_at = ? WHERE id = ?", (at, consent_id))
+
+
+def visible(
+    db: Database,
+    viewer: Viewer,
+    *,
+    at: str,
+    ids: Iterable[str] | None = None,
+    kind: Kind | None = None,
+    limit: int | None = None,
+) -> list[Visible]:
+    """Return what this viewer may see at this moment: the one gate in front of every output.
+
+    Args:
+        ids: only among these entries; the answer keeps their order. None asks among all, newest first.
+        kind: only this kind.
+        limit: at most so many.
+    """
+    wanted = None if ids is None else list(ids)
+    found = rows(
+        db,
+        """SELECT entry_id, kind, seq, version, audience, consent_id, published_at FROM visible
+           WHERE audience IN (SELECT value FROM json_each(:reach))
+             AND valid_until > :at AND (embargo_until IS NULL OR embargo_until <= :at)
+             AND (:ids IS NULL OR entry_id IN (SELECT value FROM json_each(:ids)))
+             AND (:kind IS NULL OR kind = :kind)
+           ORDER BY published_at DESC, entry_id LIMIT :limit""",
+        {
+            "reach": json.dumps(REACH[viewer]),
+            "at": at,
+            "ids": None if wanted is None else json.dumps(wanted),
+            "kind": kind,
+            "limit": -1 if limit is None else limit,
+        },
+    )
+    passed = [_visible(r) for r in found]
+    if wanted is not None:
+        place = {entry_id: n for n, entry_id in enumerate(wanted)}
+        passed.sort(key=lambda v: place[v.entry_id])
+    return passed
+
+
+def _visible(r: Row) -> Visible:
+    return Visible(
+        r["entry_id"], Kind(r["kind"]), r["seq"], r["version"], Audience(r["audience"]), r["consent_id"], r["published_at"]
+    )
+
+
+def permits(facts: Facts, viewer: Viewer, at: str) -> bool:
+    """Say whether these facts let this viewer see the entry now: the rule of the SQL view, in Python."""
+
+    def given(scope: Scope) -> bool:
+        return facts.scopes.get(scope, ("", "", None))[1] in GIVEN
+
+    return (
+        facts.state == "published"
+        and facts.version is not None
+        and not facts.erased
+        and not facts.tombstone
+        and not facts.ended
+        and facts.valid_until > at
+        and (facts.embargo_until is None or facts.embargo_until <= at)
+        and given(Scope.STORE)
+        and facts.scopes[Scope.STORE][0] == "yes"
+        and given(Scope.AUDIENCE)
+        and facts.scopes[Scope.AUDIENCE][0] in REACH[viewer]
+        and given(Scope.ATTRIBUTION)
+        and given(Scope.RELEASE)
+        and facts.scopes[Scope.RELEASE][2] == facts.text_hash
+        and (facts.subject_kind != "minor" or facts.guardian_and_assent)
+    )
+
+
+def facts(db: Database, entry_id: str) -> Facts | None:
+    """Read the facts of an entry without the view; None when it has no consent record in force."""
+    held = row(
+        db,
+        """SELECT c.*, s.kind AS subject_kind, g.consented_at IS NOT NULL AND g.assent_given_at IS NOT NULL AS agreed
+           FROM consent c JOIN subject s ON s.id = c.subject_id LEFT JOIN guardian g ON g.consent_id = c.id
+           WHERE c.entry_id = ? ORDER BY c.ended_at IS NULL DESC LIMIT 1""",
+        (entry_id,),
+    )
+    if held is None:
+        return None
+    entry = entries.get(db, entry_id)
+    shown = entries.revision(db, entry_id, entry.public_seq) if entry.public_seq else None
+    scopes = rows(db, "SELECT scope, value, state, release_hash FROM consent_scope WHERE consent_id = ?", (held["id"],))
+    return Facts(
+        state=entry.state,
+        version=shown.version if shown else None,
+        text_hash=shown.sha256 if shown else None,
+        erased=bool(shown and shown.erased_at),
+        tombstone=tombstones.exists(db, entry_id),
+        subject_kind=held["subject_kind"],
+        guardian_and_assent=bool(held["agreed"]),
+        ended=held["ended_at"] is not None,
+        valid_until=held["valid_until"],
+        embargo_until=held["embargo_until"],
+        scopes={r["scope"]: (r["value"], r["state"], r["release_hash"]) for r in scopes},
+    )
+
+
+def terms(db: Database, consent_ids: Iterable[str]) -> dict[str, Terms]:
+    """Return what each consent record allows, by record id."""
+    wanted = json.dumps(list(consent_ids))
+    held = rows(db, "SELECT * FROM consent WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
+    scopes: dict[str, dict[str, Row]] = {}
+    for r in rows(db, "SELECT * FROM consent_scope WHERE consent_id IN (SELECT value FROM json_each(?))", (wanted,)):
+        scopes.setdefault(r["consent_id"], {})[r["scope"]] = r
+    return {c["id"]: _terms(c, scopes[c["id"]]) for c in held}
+
+
+def _terms(held: Row, scopes: dict[str, Row]) -> Terms:
+    def choice(scope: Scope, closed: str) -> str:
+        return str(scopes[scope]["value"]) if scopes[scope]["state"] in GIVEN else closed
+
+    return Terms(
+        attribution=choice(Scope.ATTRIBUTION, "anonymous"),
+        credit=scopes[Scope.ATTRIBUTION]["credit"] if scopes[Scope.ATTRIBUTION]["state"] in GIVEN else None,
+        audience=choice(Scope.AUDIENCE, "moderators"),
+        quote=choice(Scope.QUOTE, "none"),
+        search_engines=choice(Scope.SEARCH_ENGINES, "no") == "yes",
+        contact=choice(Scope.CONTACT, "none"),
+        lang=held["lang"],
+        given_at=held["given_at"],
+        valid_until=held["valid_until"],
+        notice_id=held["notice_id"],
+        lawful_basis=held["lawful_basis"],
+    )
+
+
+def _event_hash(prev_hash: str, event: tuple[object, ...]) -> str:
+    return hashlib.sha256((prev_hash + json.dumps(event, ensure_ascii=False)).encode()).hexdigest()
+
+
+def _append(
+    db: Database, consent_id: str, scope: Scope, from_state: str | None, to_state: str, choice: str, actor: Actor, *, at: str, notice_id: str | None
+) -> None:
+    prev_hash = value(db, "SELECT hash FROM consent_event ORDER BY seq DESC LIMIT 1") or ""
+    event = (consent_id, scope, from_state, to_state, choice, at, actor.kind, actor.account_id, actor.channel, notice_id)
+    write(
+        db,
+        """INSERT INTO consent_event (consent_id, scope, from_state, to_state, value, at, actor_kind, actor_id, channel, notice_id,
+             prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (*event, prev_hash, _event_hash(prev_hash, event)),
+    )
+
+
+def first_broken_event(db: Database) -> int | None:
+    """Recompute the chain of consent events and return the number of the first broken one, or None."""
+    prev_hash = ""
+    for r in rows(db, "SELECT * FROM consent_event ORDER BY seq"):
+        event = tuple(
+            r[name]
+            for name in ("consent_id", "scope", "from_state", "to_state", "value", "at", "actor_kind", "actor_id", "channel", "notice_id")
+        )
+        if r["prev_hash"] != prev_hash or r["hash"] != _event_hash(prev_hash, event):
+            return int(r["seq"])
+        prev_hash = r["hash"]
+    return None

@@ -1,0 +1,121 @@
+"""Keep the wording of consent: by kind, version and language, filled in with who asks, hashed, never changed."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kb.db import Database, row, write
+from kb.errors import NotFound
+
+CURRENT_VERSION = 1
+_FOLDER = Path(__file__).resolve().parent / "data" / "notices"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One numbered statement of a notice."""
+
+    id: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A notice as one person sees it; ``text`` is exactly what is shown, ``id`` names kind, version, language and hash."""
+
+    id: str
+    kind: str
+    version: int
+    lang: str
+    title: str
+    intro: str
+    points: tuple[Point, ...]
+    scopes: dict[str, Any]
+    text: str
+    sha256: str
+
+
+@cache
+def _wording(kind: str, version: int, lang: str) -> dict[str, Any]:
+    path = _FOLDER / f"{kind}.{version}.{lang}.json"
+    if not path.is_file():
+        raise NotFound("no such notice")
+    wording: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return wording
+
+
+def current(kind: str, lang: str, facts: dict[str, str]) -> Notice:
+    """Return the present notice for a kind of entry in a language.
+
+    Args:
+        facts: ``controller``, ``contact``, ``partners``, ``location`` and ``authority``, none of them empty.
+
+    Raises:
+        NotFound: when the kind or the language has no notice.
+        ValueError: when a fact is empty; a notice with a gap must not be shown (Art. 13 GDPR).
+    """
+    wording = _wording(kind, CURRENT_VERSION, lang)
+    gaps = [name for name, fact in facts.items() if not fact.strip()]
+    if gaps:
+        raise ValueError(f"the notice needs {', '.join(gaps)}")
+
+    def fill(text: str) -> str:
+        for name, fact in facts.items():
+            text = text.replace("{" + name + "}", fact)
+        return text
+
+    points = tuple(Point(p["id"], fill(p["title"]), fill(p["text"])) for p in wording["points"])
+    intro = fill(wording["intro"])
+    text = "\n\n".join([fill(wording["title"]), intro, *(f"{p.title}\n{p.text}" for p in points)])
+    digest = hashlib.sha256((text + "\n\n" + json.dumps(wording["scopes"], sort_keys=True, ensure_ascii=False)).encode()).hexdigest()
+    return Notice(
+        id=f"{kind}.{CURRENT_VERSION}.{lang}.{digest[:8]}",
+        kind=kind,
+        version=CURRENT_VERSION,
+        lang=lang,
+        title=fill(wording["title"]),
+        intro=intro,
+        points=points,
+        scopes=wording["scopes"],
+        text=text,
+        sha256=digest,
+    )
+
+
+def facts(config: Mapping[str, Any], partners: Iterable[str]) -> dict[str, str]:
+    """Gather what the notices say about this instance.
+
+    Args:
+        config: the settings.
+        partners: names of the partner organisations, in the language of the notice.
+    """
+    names = ("controller", "contact", "location", "authority")
+    return {name: str(config[name.upper()]) for name in names} | {"partners": ", ".join(partners)}
+
+
+def record(db: Database, notice: Notice, *, at: str) -> str:
+    """Store the notice that was shown, once, and return its id."""
+    if row(db, "SELECT id FROM notice WHERE id = ?", (notice.id,)) is None:
+        write(
+            db,
+            "INSERT INTO notice (id, kind, version, lang, text, sha256, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (notice.id, notice.kind, notice.version, notice.lang, notice.text, notice.sha256, at),
+        )
+    return notice.id
+
+
+def shown(db: Database, notice_id: str) -> tuple[int, str]:
+    """Return version and language of a stored notice.
+
+    Raises:
+        NotFound: when it was never stored.
+    """
+    found = row(db, "SELECT version, lang FROM notice WHERE id = ?", (notice_id,))
+    if found is None:
+        raise NotFound("no such notice")
+    return int(found["version"]), str(found["lang"])

@@ -1,0 +1,67 @@
+"""Compare the indexes with the database and say every difference; tests and a running site use the same comparison."""
+
+from pathlib import Path
+
+from kb import consent
+from kb.config import Config
+from kb.consent import Viewer
+from kb.db import Database
+from kb.search import documents, generations, outbox
+from kb.search.reading import Snapshot
+from kb.search.storage import Damaged
+
+
+def compare(config: Config, db: Database, at: str) -> list[str]:
+    """Return every difference between the indexes and what the consent gate lets through; none means they are equal.
+
+    Opening an index checks each of its files against the manifest. What was published a moment ago is a difference until the
+    indexer has seen it, so a caller on a running site asks again after two seconds. Lines hold ids, never words.
+    """
+    try:
+        return differences(generations.current(config.index), db, at)
+    except Damaged as why:
+        return [str(why)]
+
+
+def differences(folder: Path, db: Database, at: str) -> list[str]:
+    """Return the differences of one generation; see ``compare``."""
+    return [f"{viewer}: {line}" for viewer in Viewer for line in _differences(folder / viewer, viewer, db, at)]
+
+
+def _differences(folder: Path, viewer: Viewer, db: Database, at: str) -> list[str]:
+    try:
+        snapshot = Snapshot(folder)
+    except Damaged as why:
+        return [str(why)]
+    try:
+        held = [(h.facts.entry_id, h.fingerprint) for h in snapshot.living()]
+        checkpoint = snapshot.checkpoint.seq
+    finally:
+        snapshot.close()
+    wanted = {d.facts.entry_id: d.fingerprint() for d in documents.build(db, viewer, at=at)}
+    found = dict(held)
+    lines = [f"{entry_id} is there but must not be" for entry_id in found.keys() - wanted.keys()]
+    lines += [f"{entry_id} is missing" for entry_id in wanted.keys() - found.keys()]
+    lines += [
+        f"{entry_id} is stale" for entry_id in found.keys() & wanted.keys() if found[entry_id] != wanted[entry_id]
+    ]
+    if len(held) != len(found):
+        lines.append("an entry is there twice")
+    if checkpoint > outbox.last(db):
+        lines.append("the checkpoint is ahead of the outbox")
+    return sorted(lines)
+
+
+def stale(snapshot: Snapshot, viewer: Viewer, db: Database, at: str, *, by_fingerprint: bool) -> set[str]:
+    """Return the entries whose document is missing, must not be there, or is of another revision.
+
+    Args:
+        by_fingerprint: compare all that is indexed (labels too), which reads every text; otherwise ids and revisions only.
+    """
+    if by_fingerprint:
+        found = {(h.facts.entry_id, h.fingerprint) for h in snapshot.living()}
+        wanted = {(d.facts.entry_id, d.fingerprint()) for d in documents.build(db, viewer, at=at)}
+    else:
+        found = {(h.facts.entry_id, str(h.facts.seq)) for h in snapshot.living()}
+        wanted = {(v.entry_id, str(v.seq)) for v in consent.visible(db, viewer, at=at)}
+    return {entry_id for entry_id, _ in found ^ wanted}

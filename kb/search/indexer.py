@@ -1,0 +1,81 @@
+"""Be the one process that keeps the search index true: look at the outbox five times a second, heal what is damaged, never give up."""
+
+import logging
+import os
+import threading
+import time
+
+from kb.config import Config
+from kb.db import Database, connect, now
+from kb.errors import Busy
+from kb.search import generations, index, outbox
+
+_log = logging.getLogger(__name__)
+
+TICK = 0.2  # seconds between two looks; a publication has to be found within two seconds
+# Seconds between two looks for entries whose consent began or ended with time, and for files that changed without a trace.
+THOROUGH = 30.0
+_LONGEST_PAUSE = 5.0
+
+
+class _Watch:
+    """What was seen last: the newest ticket, the files as the index left them, and when all was compared."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._seen: object = None
+        self._compared = -THOROUGH
+
+    def look(self, db: Database) -> bool:
+        """Synchronise when there is a reason to, and say whether there was one."""
+        thorough = time.monotonic() - self._compared >= THOROUGH
+        if not thorough and self._state(db) == self._seen:
+            return False
+        # Taken before: a ticket that comes meanwhile is a new state.
+        last = outbox.last(db)
+        index.sync(self._config, db, now(), thorough=thorough)
+        self._seen = (last, generations.signature(self._config.index))
+        if thorough:
+            self._compared = time.monotonic()
+        return True
+
+    def _state(self, db: Database) -> object:
+        return outbox.last(db), generations.signature(self._config.index)
+
+
+def work(config: Config, stop: threading.Event) -> None:
+    """Keep the index true until told to stop or until the parent process is gone.
+
+    Whatever goes wrong is logged without any text of an entry, and tried again after a pause that grows to five seconds.
+
+    Args:
+        stop: set by a signal handler or another thread.
+    """
+    parent = os.getppid()
+    pause = TICK
+    watch = _Watch(config)
+    db: Database | None = None
+    while not stop.wait(pause) and os.getppid() == parent:
+        try:
+            db = db or connect(config.database)
+            watch.look(db)
+            pause = TICK
+        except Exception as error:  # noqa: BLE001 - a full disk or a locked file must not end the indexer
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            level = logging.INFO if isinstance(error, Busy) else logging.ERROR
+            _log.log(level, "the search index waits %.1f s: %s", pause, type(error).__name__)
+    if db is not None:
+        db.close()
+
+
+def once(config: Config) -> None:
+    """Bring the index to the state of the database and return; waits for another writer.
+
+    Raises:
+        Busy: when another process keeps writing for half a minute.
+    """
+    db = connect(config.database)
+    try:
+        index.sync(config, db, now(), thorough=True, wait=30.0)
+    finally:
+        db.close()

@@ -1,0 +1,179 @@
+"""Make cards: what a list shows of an entry, built only from what the consent gate let through."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeVar
+
+from kb import clean, consent, entries, languages, places, themes, translations
+from kb.consent import Audience, Terms, Visible
+from kb.entries import Entry, Kind, Text
+from kb.places import Organisation, Region
+from kb.themes import Theme
+from kb.web import i18n
+from kb.web.context import current_viewer, get_db, now
+
+T = TypeVar("T")
+
+LONGEST_OPENING = 220
+# A passage that can stand alone on the home page, in characters.
+SHORTEST_VOICE, LONGEST_VOICE = 40, 280
+
+
+@dataclass(frozen=True)
+class Card:
+    """An entry in a list.
+
+    ``text`` is in the language of the reader when there is a translation; ``themes`` come with the class name of their colour.
+    """
+
+    id: str
+    kind: Kind
+    version: int
+    audience: Audience
+    text: Text
+    lang: str
+    sample: bool
+    reported: bool
+    indexed: bool
+    years: tuple[int | None, int | None]
+    region: Region | None
+    organisation: Organisation | None
+    themes: tuple[tuple[Theme, str], ...]
+
+    @property
+    def opening(self) -> str:
+        """Return the summary, or the first words of a testimony that has none."""
+        return self.text.summary or shorten(str(self.text.content.get("body", "")), LONGEST_OPENING)
+
+    @property
+    def evidence(self) -> str | None:
+        """Return how well the results of a good practice are evidenced."""
+        return self.text.content.get("evidence")
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One public testimony for the home page; ``quote`` is None unless the narrator lets everybody quote word for word."""
+
+    card: Card
+    quote: str | None
+    terms: Terms
+
+
+def everything() -> list[tuple[Visible, Entry]]:
+    """Return all that this viewer may see, newest first, without texts."""
+    seen = consent.visible(get_db(), current_viewer(), at=now())
+    held = {entry.id: entry for entry in entries.get_many(get_db(), [v.entry_id for v in seen])}
+    return [(v, held[v.entry_id]) for v in seen]
+
+
+def of(seen: Sequence[Visible]) -> list[Card]:
+    """Return the cards of what the gate let through, in this order."""
+    db, lang = get_db(), i18n.ui_language()
+    pairs = [(v.entry_id, v.seq) for v in seen]
+    facts = {entry.id: entry for entry in entries.get_many(db, [v.entry_id for v in seen])}
+    texts = entries.revisions_at(db, pairs)
+    translated = translations.of(db, [(v.entry_id, v.seq) for v in seen if v.kind is Kind.GOOD_PRACTICE])
+    terms = consent.terms(db, [v.consent_id for v in seen])
+    regions, organisations, tree = places.regions(db), places.organisations(db), themes.tree(db)
+    return [
+        Card(
+            id=v.entry_id,
+            kind=v.kind,
+            version=v.version,
+            audience=v.audience,
+            text=translated.get(v.entry_id, {}).get(lang, texts[v.entry_id].text),
+            lang=texts[v.entry_id].text.lang,
+            sample=entry.sample,
+            reported=entry.source is not None,
+            indexed=terms[v.consent_id].search_engines and v.audience is Audience.PUBLIC,
+            years=(entry.year_from, entry.year_to),
+            region=regions.get(entry.region_id or ""),
+            organisation=organisations.get(entry.organisation_slug or ""),
+            themes=coloured(tree, entry.themes),
+        )
+        for v in seen
+        for entry in [facts[v.entry_id]]
+    ]
+
+
+def coloured(tree: Mapping[str, Theme], ids: Iterable[str]) -> tuple[tuple[Theme, str], ...]:
+    """Return themes in the order of the scheme, each with the class name of its colour."""
+    chosen = sorted((tree[theme_id] for theme_id in ids), key=lambda theme: theme.position)
+    return tuple((theme, themes.colour(tree, theme.id)) for theme in chosen)
+
+
+def indexed(*groups: Iterable[Card]) -> bool:
+    """Say whether search engines may list a page: only when each entry on it allows that."""
+    return all(card.indexed for cards in groups for card in cards)
+
+
+def by_theme(held: Iterable[tuple[Visible, Entry]], tree: Mapping[str, Theme]) -> dict[str, list[Visible]]:
+    """Group what is visible by theme; an entry counts once for its themes and for everything broader."""
+    found: dict[str, list[Visible]] = {}
+    for seen, entry in held:
+        for theme_id in {above for own in entry.themes for above in themes.ancestors(tree, own)}:
+            found.setdefault(theme_id, []).append(seen)
+    return found
+
+
+def by_region(held: Iterable[tuple[Visible, Entry]]) -> dict[str, list[Visible]]:
+    """Group what is visible by region."""
+    found: dict[str, list[Visible]] = {}
+    for seen, entry in held:
+        if entry.region_id:
+            found.setdefault(entry.region_id, []).append(seen)
+    return found
+
+
+def count_regions(grouped: Mapping[str, list[Visible]]) -> dict[str, int]:
+    """Count for every region, those without entries too, as the map wants it."""
+    return {region_id: len(grouped.get(region_id, ())) for region_id in places.regions(get_db())}
+
+
+def related(entry: Entry, most: int = 3) -> list[Card]:
+    """Return the cards of the entries that share most themes with this one, newest first among equals."""
+    ranked = [
+        (len(set(other.themes) & set(entry.themes)), seen) for seen, other in everything() if other.id != entry.id
+    ]
+    ranked = sorted((pair for pair in ranked if pair[0]), key=lambda pair: -pair[0])
+    return of([seen for _, seen in ranked[:most]])
+
+
+def voice(held: Iterable[tuple[Visible, Entry]]) -> Voice | None:
+    """Choose one public testimony, another each day; those that may be quoted word for word come first."""
+    seen = [v for v, _ in held if v.kind is Kind.TESTIMONY and v.audience is Audience.PUBLIC]
+    if not seen:
+        return None
+    terms = consent.terms(get_db(), [v.consent_id for v in seen])
+    free = [v for v in seen if terms[v.consent_id].quote == "verbatim"] or seen
+    chosen = free[date.fromisoformat(now()[:10]).toordinal() % len(free)]
+    card, own = of([chosen])[0], terms[chosen.consent_id]
+    return Voice(card, passage(str(card.text.content["body"])) if own.quote == "verbatim" else None, own)
+
+
+def passage(body: str) -> str | None:
+    """Return a paragraph or some first sentences that can stand alone, or None."""
+    for part in clean.paragraphs(body):
+        if SHORTEST_VOICE <= len(part) <= LONGEST_VOICE:
+            return part
+        sentences = re.match(rf".{{{SHORTEST_VOICE},{LONGEST_VOICE}}}[.!?…؟](?=\s)", part, re.DOTALL)
+        if sentences:
+            return sentences.group()
+    return None
+
+
+def shorten(text: str, most: int) -> str:
+    """Return the first words of a text on one line, with … when something was left out."""
+    line = " ".join(text.split())
+    if len(line) <= most:
+        return line
+    return line[:most].rsplit(" ", 1)[0].rstrip(",;:–-") + " …"
+
+
+def by_name(things: Iterable[T], names: Callable[[T], dict[str, str]]) -> list[T]:
+    """Sort things that have names in several languages by the alphabet of the page."""
+    lang = i18n.ui_language()
+    return sorted(things, key=lambda thing: languages.sort_key(languages.pick(names(thing), lang), lang))

@@ -1,0 +1,130 @@
+"""Open one entry for reading: the id as it was typed, the consent gate, and the one text that may be shown."""
+
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlencode
+
+from flask import redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from kb import codes, consent, entries, tombstones, translations
+from kb.codes import show_id
+from kb.consent import Audience, Terms, Visible
+from kb.entries import Entry, Kind, Revision, Text
+from kb.errors import NotFound
+from kb.web import i18n
+from kb.web.context import config, current_viewer, get_db, now
+
+# What the header says for pages that search engines may list; a cached copy would outlive a withdrawal. All other answers say
+# "noindex" (kb.web.security).
+INDEXED = {"X-Robots-Tag": "index, noarchive"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An entry that the gate let through, one of its versions, and the language it is read in."""
+
+    seen: Visible
+    entry: Entry
+    revision: Revision
+    terms: Terms
+    texts: dict[str, Text]
+    lang: str
+
+    @property
+    def text(self) -> Text:
+        """Return the text in the language of this reading."""
+        return self.texts[self.lang]
+
+    @property
+    def version(self) -> int:
+        """Return the number of the version that is read."""
+        return self.revision.version or 1
+
+    @property
+    def newest(self) -> bool:
+        """Say whether there is no newer version."""
+        return self.version == self.seen.version
+
+    @property
+    def indexed(self) -> bool:
+        """Say whether search engines may list it: the consent allows it, everybody may read it, and it is the newest version."""
+        return self.terms.search_engines and self.seen.audience is Audience.PUBLIC and self.newest
+
+
+def canonical() -> Response | None:
+    """Lead an id that was typed in capitals, with blanks or without its dash to the address that is cited.
+
+    Raises:
+        NotFound: when it is no id, for instance because the check symbol does not fit.
+    """
+    typed = (request.view_args or {}).get("entry_id")
+    if typed is None:
+        return None
+    entry_id = codes.normalise(typed, codes.ID_LENGTH)
+    if entry_id is None:
+        raise NotFound("no such entry")
+    if typed == show_id(entry_id):
+        return None
+    address = url_for(request.endpoint or "", **{**(request.view_args or {}), "entry_id": show_id(entry_id)})
+    query = urlencode(list(request.args.items(multi=True)))
+    return redirect(f"{address}?{query}" if query else address, 301)
+
+
+def newest(shown_id: str) -> Reading:
+    """Open the version of an entry that may be shown now.
+
+    Raises:
+        Gone: when it was taken back.
+        NotFound: when there is none, or this viewer may not know of it.
+    """
+    db, entry_id = get_db(), shown_id.replace("-", "")
+    found = consent.visible(db, current_viewer(), at=now(), ids=[entry_id])
+    if not found:
+        tombstones.raise_if_gone(db, entry_id)
+        raise NotFound("no such entry")
+    seen = found[0]
+    return _reading(seen, entries.get(db, entry_id), entries.revision(db, entry_id, seen.seq), consent.terms(db, [seen.consent_id])[seen.consent_id])
+
+
+def at_version(shown_id: str, version: int) -> Reading | None:
+    """Open exactly this version, or None for an older version of a testimony: a name may have been taken out of it.
+
+    Raises:
+        Gone: when the entry was taken back.
+        NotFound: when there is no such version, or this viewer may not know of the entry.
+    """
+    present = newest(shown_id)
+    if present.version == version:
+        return present
+    revision = next((r for r in entries.revisions(get_db(), present.entry.id) if r.version == version), None)
+    if revision is None or version > present.version:
+        raise NotFound("no such version")
+    if present.entry.kind is Kind.TESTIMONY or revision.erased_at is not None:
+        return None
+    return _reading(present.seen, present.entry, revision, present.terms)
+
+
+def superseded(shown_id: str) -> tuple[str, int]:
+    """Answer for a version that is not shown any more: 410, with the way to the present one."""
+    return render_template("public/superseded.html", entry_id=shown_id), 410
+
+
+def _reading(seen: Visible, entry: Entry, revision: Revision, terms: Terms) -> Reading:
+    texts = {revision.text.lang: revision.text}
+    if entry.kind is Kind.GOOD_PRACTICE:
+        texts |= translations.of(get_db(), [(entry.id, revision.seq)]).get(entry.id, {})
+    return Reading(seen, entry, revision, terms, texts, choose(texts, revision.text.lang))
+
+
+def choose(texts: dict[str, Text], original: str) -> str:
+    """Choose the language of a text: asked for in the address, that of the page, else the original."""
+    return next(lang for lang in (request.args.get("lang"), i18n.ui_language(), original) if lang in texts)
+
+
+def address(reading: Reading, *, version: bool = True) -> str:
+    """Return the absolute address of an entry, of exactly this version or of whatever is newest."""
+    shown = show_id(reading.entry.id)
+    path = url_for("public.version", entry_id=shown, n=reading.version) if version else url_for("public.entry", entry_id=shown)
+    translated = f"?{urlencode({'lang': reading.lang})}" if version and reading.lang != reading.revision.text.lang else ""
+    return cast(str, config()["BASE_URL"]).rstrip("/") + path + translated
