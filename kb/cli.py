@@ -203,8 +203,11 @@ def index(once: bool, parent: int | None) -> None:
 
 
 def _index_once(config: Config) -> None:
+    """Bring the index up to date; that it had to be built first is no news here."""
     from kb.search import indexer
 
+    logging.getLogger("kb.search").setLevel(logging.ERROR)
+    click.echo("bringing the search index up to date")
     indexer.once(config)
 
 

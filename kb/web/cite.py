@@ -23,7 +23,7 @@ blueprint.before_request(reading.canonical)
 QUOTING = {
     "verbatim": (True, _l("Quote it word for word.")),
     "paraphrase": (True, _l("Tell it in your own words, but do not quote it word for word.")),
-    "ask": (False, _l("Do not quote it before the person has agreed; we can ask them.")),
+    "ask": (False, _l("Do not quote it unless the person agrees each time.")),
     "none": (False, _l("Do not quote it.")),
 }
 _BY_EXTENSION = {form.extension: form for form in citation.FORMATS.values()}

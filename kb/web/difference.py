@@ -74,14 +74,22 @@ def side_by_side(old: Text, new: Text) -> dict[str, list[Row]]:
     """Compare two texts by section, in reading order; sections that both leave empty are left out."""
     before, after = sections(old), sections(new)
     compared = {name: compare(before.get(name, []), after.get(name, [])) for name in after or before}
-    return {name: [Row(_marked(p.before), _marked(p.after), p.changed) for p in pairs] for name, pairs in compared.items() if pairs}
+    return {
+        name: [Row(_marked(p.before), _marked(p.after), p.changed) for p in pairs]
+        for name, pairs in compared.items()
+        if pairs
+    }
 
 
 def sections(text: Text) -> dict[str, list[str]]:
     """Take a text apart into paragraphs by section, in reading order; an erased text has none."""
     if not text.content:
         return {}
-    parts = {"title": [text.title], "summary": list(paragraphs(text.summary)), "body": list(paragraphs(text.content.get("body", "")))}
+    parts = {
+        "title": [text.title],
+        "summary": list(paragraphs(text.summary)),
+        "body": list(paragraphs(text.content.get("body", ""))),
+    }
     for name in entries.SECTIONS:
         section: Any = text.content.get(name, "")
         if name == "lessons":
@@ -109,7 +117,10 @@ def compare(before: Sequence[str], after: Sequence[str]) -> list[Pair]:
     pairs: list[Pair] = []
     for tag, b1, b2, a1, a2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag == "equal":
-            pairs += [Pair((Piece(Op.KEPT, b),), (Piece(Op.KEPT, a),)) for b, a in zip(before[b1:b2], after[a1:a2], strict=True)]
+            pairs += [
+                Pair((Piece(Op.KEPT, b),), (Piece(Op.KEPT, a),))
+                for b, a in zip(before[b1:b2], after[a1:a2], strict=True)
+            ]
         else:
             pairs += [_words(b, a) for b, a in _matched(before[b1:b2], after[a1:a2])]
     return pairs
@@ -165,7 +176,9 @@ class _Bag:
 def _matched(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Pair the paragraphs of two blocks so that the sum of their likeness is greatest; the others stand alone."""
     old, new = [_Bag(text) for text in before], [_Bag(text) for text in after]
-    in_order = len(old) == len(new) and (len(old) == 1 or all(b.like(a) >= _CLEARLY for b, a in zip(old, new, strict=True)))
+    in_order = len(old) == len(new) and (
+        len(old) == 1 or all(b.like(a) >= _CLEARLY for b, a in zip(old, new, strict=True))
+    )
     if in_order or len(old) * len(new) > _MOST_PAIRS:
         yield from zip_longest(before, after, fillvalue="")
         return
@@ -173,7 +186,12 @@ def _matched(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str,
     best = _best(likeness, len(before), len(after))
     b = a = 0
     while b < len(before) or a < len(after):
-        if b < len(before) and a < len(after) and best[b][a] == best[b + 1][a + 1] + likeness[b][a] and likeness[b][a] > 0:
+        if (
+            b < len(before)
+            and a < len(after)
+            and best[b][a] == best[b + 1][a + 1] + likeness[b][a]
+            and likeness[b][a] > 0
+        ):
             yield before[b], after[a]
             b, a = b + 1, a + 1
         elif b < len(before) and best[b][a] == best[b + 1][a]:

@@ -25,7 +25,9 @@ _KINDS = {"+": "do", "-": "avoid", "–": "avoid", "−": "avoid"}
 class DeskForm(SoundForm):
     """One of the forms of the desk; many stand on one page, so the action is part of their ids."""
 
-    def __init__(self, action: str, formdata: "MultiDict[str, str] | None" = None, data: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, action: str, formdata: "MultiDict[str, str] | None" = None, data: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(formdata, data=data)
         self.action = action
         for field in self:
@@ -67,13 +69,17 @@ class OralForm(DeskForm):
     """A release that was given by word of mouth, for exactly the text of this hash."""
 
     text_hash = HiddenField()
-    reason = SoundTextField(_l("Who agreed, when, and how was the text read to them?"), longest=2_000, needed=MESSAGES["reason_missing"])
+    reason = SoundTextField(
+        _l("Who agreed, when, and how was the text read to them?"), longest=2_000, needed=MESSAGES["reason_missing"]
+    )
 
 
 class AskForm(DeskForm):
     """A question to the author, who reads it with the receipt code."""
 
-    message = SoundTextField(_l("Message to the author"), longest=5_000, needed=_l("Please write what you want to ask."))
+    message = SoundTextField(
+        _l("Message to the author"), longest=5_000, needed=_l("Please write what you want to ask.")
+    )
     reason = SoundTextField(_l("Reason for the record"), longest=2_000, needed=MESSAGES["reason_missing"])
 
 
@@ -123,7 +129,12 @@ class TextForm(DeskForm):
         """Return the edited text; what was not touched stays to the letter, so that an unchanged text keeps its hash."""
         title = self.title.sound()
         content = old.content | self.content(old.content)
-        return Text(old.lang, old.title if title == clean.one_line(old.title) else title, _kept(old.summary, self.summary), content)
+        return Text(
+            old.lang,
+            old.title if title == clean.one_line(old.title) else title,
+            _kept(old.summary, self.summary),
+            content,
+        )
 
     def content(self, old: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parts of the content that the form knows."""
@@ -133,7 +144,9 @@ class TextForm(DeskForm):
 class TestimonyForm(TextForm):
     """The text of a testimony."""
 
-    body = SoundTextField(_l("The story"), needed=_l("Please leave some text. To take it out as a whole, decide against publication."))
+    body = SoundTextField(
+        _l("The story"), needed=_l("Please leave some text. To take it out as a whole, decide against publication.")
+    )
 
     def content(self, old: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body."""
@@ -159,9 +172,15 @@ class PracticeForm(TextForm):
 
     def validate_lessons(self, field: Any) -> None:
         """Keep the kind of each lesson."""
-        bad = [line for line in field.sound().split("\n") if line.strip() and (line.strip()[0] not in _KINDS or not line.strip()[1:].strip())]
+        bad = [
+            line
+            for line in field.sound().split("\n")
+            if line.strip() and (line.strip()[0] not in _KINDS or not line.strip()[1:].strip())
+        ]
         if bad:
-            raise ValidationError(_("Each lesson needs + or - in front. Please check the line “%(line)s”.", line=bad[0][:60]))
+            raise ValidationError(
+                _("Each lesson needs + or - in front. Please check the line “%(line)s”.", line=bad[0][:60])
+            )
 
     def content(self, old: Mapping[str, Any]) -> dict[str, Any]:
         """Return all sections; one that is empty and was never there does not come into being."""
@@ -172,8 +191,8 @@ class PracticeForm(TextForm):
         return {name: part for name, part in new.items() if name in old or part not in ("", [], Evidence.DESCRIBED)}
 
 
-def _kept(old: str, field: LineField | SoundTextField) -> str:
-    new = field.sound()
+def _kept(old: str, field: Any) -> str:
+    new: str = field.sound()
     return old if new == clean.plain(old) else new
 
 
@@ -191,7 +210,11 @@ def _lessons(old: list[dict[str, str]], field: SoundTextField) -> list[dict[str,
 def text_fields(text: Text) -> dict[str, Any]:
     """Return what the edit form shows of a text: lists as lines, lessons with their marks."""
     fields = {name: text.content.get(name, "") for name in ("body", *_PROSE, "organisation")}
-    fields |= {"title": text.title, "summary": text.summary, "evidence": text.content.get("evidence", Evidence.DESCRIBED)}
+    fields |= {
+        "title": text.title,
+        "summary": text.summary,
+        "evidence": text.content.get("evidence", Evidence.DESCRIBED),
+    }
     fields["steps"] = "\n".join(clean.one_line(step) for step in text.content.get("steps", []))
     fields["lessons"] = "\n".join(
         f"{LESSON_MARKS[lesson['kind']]} {clean.one_line(lesson['text'])}" for lesson in text.content.get("lessons", [])
