@@ -165,9 +165,10 @@ def serve(host: str, port: int, workers: int) -> None:
     """
     config = _migrated()
     listener = serving.listen(host, port)
+    url = serving.url(listener)
     if not os.environ.get("KB_BASE_URL"):
-        config = _config(BASE_URL=serving.url(listener))
-    raise SystemExit(serving.Supervisor(config, listener, workers, lambda: _tell(config, serving.url(listener))).run())
+        config = _config(BASE_URL=url)
+    raise SystemExit(serving.Supervisor(config, listener, workers, lambda: _tell(config, url)).run())
 
 
 def _tell(config: Config, url: str) -> None:
@@ -349,7 +350,7 @@ def settings_page() -> str:
     ]
     for setting in SETTINGS:
         default = "`instance/` beside `kb/`" if setting.name == "INSTANCE" else f"`{_as_text(setting.default)}`"
-        lines.append(f"| `KB_{setting.name}` | {'' if default == '``' else default} | {setting.help} |")
+        lines.append(f"| `KB_{setting.name}` | {'empty' if default == '``' else default} | {setting.help} |")
     lines += ["", "## For single commands", "", "| variable | what it does |", "|---|---|"]
     lines += [f"| `{name}` | {told} |" for name, told in COMMAND_SETTINGS]
     return "\n".join(lines) + "\n"

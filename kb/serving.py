@@ -58,12 +58,12 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=256)
     except OSError as error:
         if isinstance(error, socket.gaierror):
-            raise NotServed(f"{host} is not the name or address of a network interface.") from error
+            raise NotServed(f"The host {host} is not known on this machine.") from error
         if isinstance(error, PermissionError):
             raise NotServed(f"Port {port} is not allowed to this user: choose one above 1023 with --port.") from error
         if error.errno == errno.EADDRINUSE:
             raise NotServed(f"Port {port} on {host} is in use: choose another one with --port (make run PORT={port + 1}).") from error
-        raise NotServed(f"{host}:{port} can not be listened on: {error.strerror}.") from error
+        raise NotServed(f"The address {host}:{port} can not be used: {os.strerror(error.errno or 0)}.") from error
 
 
 def url(listener: socket.socket) -> str:

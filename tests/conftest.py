@@ -11,30 +11,29 @@ from kb import accounts, create_app
 from kb.config import Config, load
 from kb.db import Database, connect
 from kb.migrations import migrate
+from kb.search import indexer
 from tests import factories
 from tests.pages import Visitor
 
 
 @pytest.fixture(scope="session")
-def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the database once that every test gets a copy of."""
-    path = tmp_path_factory.mktemp("template") / "kb.sqlite3"
-    migrate(path)
-    db = connect(path)
+def template_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the instance once that every test gets a copy of: a migrated, seeded database with the cast, and its empty index."""
+    folder = tmp_path_factory.mktemp("template")
+    migrate(folder / "kb.sqlite3")
+    db = connect(folder / "kb.sqlite3")
     factories.seed(db)
     factories.cast(db)
+    indexer.once(load({}, INSTANCE=folder))
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
-    return path
+    return folder
 
 
 @pytest.fixture
-def instance(tmp_path: Path, template_database: Path) -> Path:
+def instance(tmp_path: Path, template_instance: Path) -> Path:
     """Return the folder of a fresh instance."""
-    folder = tmp_path / "instance"
-    folder.mkdir(mode=0o700)
-    shutil.copy(template_database, folder / "kb.sqlite3")
-    return folder
+    return Path(shutil.copytree(template_instance, tmp_path / "instance"))
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ class Page:
     def __init__(self, response: TestResponse, url: str) -> None:
         self.response, self.url = response, url
         self.html = response.get_data(as_text=True)
-        self.root: Element = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(self.html).getroot()
+        self.root: Element = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(self.html)
 
     def all(self, tag: str, **attributes: str) -> list[Element]:
         """Return the elements with a tag and attributes; ``klass`` asks for one class name."""
@@ -87,6 +87,8 @@ class Page:
         if len(headings) != 1:
             problems.append(f"{len(headings)} h1")
         title = text_of(self.one("title"))
+        if any(e.get("id") == "errors" for e in html.iter()):
+            title = title.split(":", 1)[-1].strip() if title.split(":", 1)[0].count(" ") < 2 else title  # "Error: ..."
         if headings and text_of(headings[0]) and not _same_start(title, text_of(headings[0])):
             problems.append(f"title {title!r} does not start with h1 {text_of(headings[0])!r}")
         if len(self.all("main")) != 1:
@@ -148,7 +150,7 @@ class Page:
         shown = " ".join(t for e in self.root.iter() if e.tag not in _SKIPPED for t in (e.text or "", e.tail or ""))
         problems = [f"address {m}" for m in _MAIL.findall(shown) if m in {row[0] for row in CAST.values()}]
         problems += [f"record id {m}" for m in _UUID.findall(self.html)]
-        problems += [f"leftover {m}" for m in ("{{", "{%", "lazy_gettext", "Undefined", "None</", "<bound method") if m in self.html]
+        problems += [f"leftover {m}" for m in re.findall(r"\{\{\s*[a-z_]|\{%|lazy_gettext|Undefined|None</|<bound method", self.html)]
         return problems
 
 

@@ -10,17 +10,17 @@ from dataclasses import astuple, dataclass
 from itertools import islice
 from typing import Any
 
-from kb import consent, entries, places, themes, translations
-from kb.consent import Viewer, Visible
+from kb import consent, entries, themes, translations
+from kb.consent import Audience, Viewer, Visible
 from kb.db import Database
 from kb.entries import SECTIONS, Entry, Kind, Text
-from kb.places import Organisation, Region
 from kb.themes import Theme
 
 BATCH = 500
 _NOT_SEARCHED = frozenset({"contact", "evidence"})
 
-Names = tuple[tuple[str, str], ...]
+# The eyes with the least reach that see an audience's entries.
+EYES = {Audience.PUBLIC: Viewer.PUBLIC, Audience.PARTNERS: Viewer.PARTNER, Audience.MODERATORS: Viewer.MODERATOR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,82 +44,55 @@ class Facts:
 
 @dataclass(frozen=True)
 class Document:
-    """One entry as the index sees it.
-
-    Args:
-        texts: the original first, then its translations.
-        names: what it is filed under (themes with what is broader, region, organisation) as (language, label).
-    """
+    """One entry as the index sees it: its texts are the original first, then the translations."""
 
     facts: Facts
     texts: tuple[Text, ...]
-    names: Names
 
     def fingerprint(self) -> str:
         """Return a SHA-256 of everything that is indexed, to tell a stale document from a fresh one."""
-        parts = [astuple(self.facts), [text.sha256() for text in self.texts], self.names]
+        parts = [astuple(self.facts), [text.sha256() for text in self.texts]]
         return hashlib.sha256(json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """The labels of themes and places at one moment."""
-
-    themes: Mapping[str, Theme]
-    regions: Mapping[str, Region]
-    organisations: Mapping[str, Organisation]
-
-    def fingerprint(self) -> str:
-        """Return a SHA-256 of all labels: when it changes, documents may be stale without a ticket."""
-        parts = [
-            [(t.id, t.parent_id, t.labels, t.alts) for t in self.themes.values()],
-            [(r.id, r.place, r.names) for r in self.regions.values()],
-            [(o.slug, o.place, o.names) for o in self.organisations.values()],
-        ]
-        return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+def visible(db: Database, audience: Audience, *, at: str, ids: Iterable[str] | None = None) -> list[Visible]:
+    """Return what belongs into the index of an audience: what those eyes may see and those before them may not."""
+    return [v for v in consent.visible(db, EYES[audience], at=at, ids=ids) if v.audience is audience]
 
 
-def vocabulary(db: Database) -> Vocabulary:
-    """Read the labels of themes and places."""
-    return Vocabulary(themes.tree(db), places.regions(db), places.organisations(db))
-
-
-def build(db: Database, viewer: Viewer, *, at: str, ids: Iterable[str] | None = None) -> Iterator[Document]:
-    """Yield the documents of the index of this audience.
+def build(db: Database, audience: Audience, *, at: str, ids: Iterable[str] | None = None) -> Iterator[Document]:
+    """Yield the documents of the index of an audience.
 
     Args:
         at: the present moment; consents that ended by then let nothing through.
         ids: only these entries; what the gate does not let through is left out. None asks for all.
     """
-    labels = vocabulary(db)
-    wanted = iter(
-        [shown.entry_id for shown in consent.visible(db, viewer, at=at)] if ids is None else dict.fromkeys(ids)
-    )
+    tree = themes.tree(db)
+    wanted = iter([v.entry_id for v in visible(db, audience, at=at)] if ids is None else dict.fromkeys(ids))
     while batch := list(islice(wanted, BATCH)):
         # Asked again for each batch: building takes a while, and a consent can be taken back meanwhile.
-        yield from _documents(db, consent.visible(db, viewer, at=at, ids=batch), labels)
+        yield from _documents(db, visible(db, audience, at=at, ids=batch), tree)
 
 
-def _documents(db: Database, shown: Sequence[Visible], labels: Vocabulary) -> Iterator[Document]:
+def _documents(db: Database, shown: Sequence[Visible], tree: Mapping[str, Theme]) -> Iterator[Document]:
     pairs = [(v.entry_id, v.seq) for v in shown]
     originals = entries.revisions_at(db, pairs)
     # A testimony in another language needs a consent of its own, which no notice asks for yet.
     translated = translations.of(db, [(v.entry_id, v.seq) for v in shown if v.kind is Kind.GOOD_PRACTICE])
     about = {entry.id: entry for entry in entries.get_many(db, [v.entry_id for v in shown])}
     for v in shown:
-        if v.entry_id not in originals or v.entry_id not in about:
-            continue
-        texts = (originals[v.entry_id].text, *translated.get(v.entry_id, {}).values())
-        yield _document(v, about[v.entry_id], texts, labels)
+        # Two reads may lie on both sides of a change; its ticket brings the entry here again.
+        if v.entry_id in originals and v.entry_id in about:
+            texts = (originals[v.entry_id].text, *translated.get(v.entry_id, {}).values())
+            yield Document(_facts(v, about[v.entry_id], texts, tree), texts)
 
 
-def _document(v: Visible, entry: Entry, texts: tuple[Text, ...], labels: Vocabulary) -> Document:
-    themed = tuple(sorted({broader for theme in entry.themes for broader in themes.ancestors(labels.themes, theme)}))
-    facts = Facts(
+def _facts(v: Visible, entry: Entry, texts: Sequence[Text], tree: Mapping[str, Theme]) -> Facts:
+    return Facts(
         entry_id=v.entry_id,
         seq=v.seq,
         kind=str(v.kind),
-        themes=themed,
+        themes=tuple(sorted({broader for theme in entry.themes for broader in themes.ancestors(tree, theme)})),
         region=entry.region_id,
         organisation=entry.organisation_slug,
         langs=tuple(dict.fromkeys(text.lang for text in texts)),
@@ -127,20 +100,6 @@ def _document(v: Visible, entry: Entry, texts: tuple[Text, ...], labels: Vocabul
         year_to=entry.year_to,
         published_at=v.published_at,
     )
-    return Document(facts, texts, tuple(_names(facts, labels)))
-
-
-def _names(facts: Facts, labels: Vocabulary) -> Iterator[tuple[str, str]]:
-    for theme in (labels.themes[t] for t in facts.themes):
-        yield from sorted(theme.labels.items())
-        yield from ((lang, alt) for lang, alts in sorted(theme.alts.items()) for alt in alts)
-    place = labels.regions.get(facts.region or "")
-    body = labels.organisations.get(facts.organisation or "")
-    for named in (place, body):
-        if named is not None:
-            if named.place:
-                yield ("", named.place)
-            yield from sorted(named.names.items())
 
 
 def sections(text: Text) -> list[tuple[str, str]]:

@@ -40,18 +40,22 @@ def schema() -> Any:
     """Return the schema, the same for the index of every audience.
 
     ``content``: all texts, each in the analysis of its language, weighted by section. ``exact``: the folded words as written, with
-    positions, for phrases, prefixes and missing accents. ``filed``: labels of themes and names of places in all languages.
-    ``title``: whole titles. ``facts`` and ``fingerprint`` are stored only; one document holds the checkpoint instead.
+    positions, for phrases, prefixes and missing accents. ``theme`` (with what is broader), ``region``, ``organisation``: ids, found by
+    their names through ``kb.search.names``. ``title``: whole titles. ``facts`` and ``fingerprint`` are stored only. Two documents are
+    no entries: one holds the checkpoint, one the names.
     """
     return Schema(
         id=ID(stored=True, unique=True),
         title=ID(),
         content=Prepared(positions=False),
         exact=Prepared(positions=True),
-        filed=Prepared(positions=False),
+        theme=ID(),
+        region=ID(),
+        organisation=ID(),
         facts=STORED(),
         fingerprint=STORED(),
         checkpoint=STORED(),
+        names=STORED(),
     )
 
 
@@ -63,7 +67,9 @@ def of_document(document: Document) -> dict[str, Any]:
         "title": sorted({analysis.key(text.title) for text in document.texts} - {""}) or None,
         "content": _content(document.texts),
         "exact": _exact(document.texts),
-        "filed": _filed(document.names),
+        "theme": list(facts.themes) or None,
+        "region": facts.region,
+        "organisation": facts.organisation,
         "facts": tuple(getattr(facts, name) for name in facts.__slots__),
         "fingerprint": document.fingerprint(),
     }
@@ -89,15 +95,6 @@ def _exact(texts: Iterable[Text]) -> dict[str, Posting]:
                 _note(postings, analysis.fold(match.group()), 1.0, place)
                 place += 1
             place += _GAP
-    return postings
-
-
-def _filed(names: Iterable[tuple[str, str]]) -> dict[str, Posting]:
-    postings: dict[str, Posting] = {}
-    for lang, label in names:
-        for match in analysis.words(label):
-            for form in {analysis.form(lang, match.group()), analysis.fold(match.group())} - {""}:
-                _note(postings, form, 1.0, 0)
     return postings
 
 

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kb.consent import Viewer
+from kb.consent import Audience
 from kb.errors import Busy
 from kb.search import storage
 from kb.search.storage import Damaged, Signature
@@ -103,4 +103,4 @@ def signature(root: Path) -> tuple[Signature, ...]:
         folder = current(root)
     except Damaged:
         return ()
-    return ((folder.name, 0, 0, 0),), *(storage.signature(folder / viewer) for viewer in Viewer)
+    return ((folder.name, 0, 0, 0),), *(storage.signature(folder / audience) for audience in Audience)

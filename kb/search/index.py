@@ -7,23 +7,40 @@ deleted and added by its id, and the checkpoint is a document of the same commit
 import logging
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kb import consent
 from kb.config import Config
-from kb.consent import Viewer
+from kb.consent import REACH, Audience, Viewer
 from kb.db import Database
-from kb.search import analysis, doctor, documents, fields, generations, merging, outbox, storage
+from kb.search import analysis, doctor, documents, fields, generations, merging, names, outbox, storage
+from kb.search.names import Label
 from kb.search.outbox import Op, Ticket
-from kb.search.reading import CHECKPOINT, Checkpoint, Snapshot
+from kb.search.reading import CHECKPOINT, NAMES, Checkpoint, Snapshot
 from kb.search.storage import Damaged
 
 Progress = Callable[[int, int], None]
 
+# The widest first: what was narrowed leaves the index that most people search before it enters another.
+AUDIENCES = REACH[Viewer.MODERATOR]
+
 _log = logging.getLogger(__name__)
 _TICKETS = 500
 _MEMORY = 64  # megabytes of postings before Whoosh sorts them into a file, which lies in the folder of the index
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where an index gets its state from: the database at a moment, and the names as they are then."""
+
+    db: Database
+    at: str
+    labels: Sequence[Label]
+
+    def checkpoint(self, seq: int) -> Checkpoint:
+        """Return the checkpoint of an index that knows this ticket and these names."""
+        return Checkpoint(seq, analysis.VERSION, names.fingerprint(self.labels))
 
 
 @contextmanager
@@ -55,11 +72,13 @@ def sync(config: Config, db: Database, at: str, *, thorough: bool = False, wait:
         Busy: when another process is writing.
     """
     with generations.locked(config.index, wait=wait):
+        source = _Source(db, at, names.table(db))
         try:
-            _catch_up(generations.current(config.index), db, at, thorough=thorough)
+            _catch_up(generations.current(config.index), source, thorough=thorough)
         except Damaged as why:
-            _log.warning("the search index is built anew: %s", why)
-            _rebuild(config.index, db, at, _silent)
+            first = not (config.index / generations.POINTER).exists()
+            _log.log(logging.INFO if first else logging.WARNING, "the search index is built anew: %s", why)
+            _rebuild(config.index, source, _silent)
 
 
 def rebuild(config: Config, db: Database, at: str, progress: Progress | None = None, *, wait: float = 30.0) -> None:
@@ -72,101 +91,97 @@ def rebuild(config: Config, db: Database, at: str, progress: Progress | None = N
         Busy: when another process is writing, or what was built does not agree with the database.
     """
     with generations.locked(config.index, wait=wait):
-        _rebuild(config.index, db, at, progress or _silent)
+        _rebuild(config.index, _Source(db, at, names.table(db)), progress or _silent)
 
 
 def _silent(_done: int, _all: int) -> None:
     return
 
 
-def _rebuild(root: Path, db: Database, at: str, progress: Progress) -> None:
+def _rebuild(root: Path, source: _Source, progress: Progress) -> None:
     part = generations.begin(root)
-    visible = {viewer: [v.entry_id for v in consent.visible(db, viewer, at=at)] for viewer in Viewer}
-    done, total = 0, sum(map(len, visible.values()))
-    for viewer, ids in visible.items():
-        seq = outbox.last(db)
-        index = storage.create(part / viewer)
-        for start in range(0, len(ids), merging.FULL):
-            batch = ids[start : start + merging.FULL]
-            with writing(index) as writer:
-                for document in documents.build(db, viewer, at=at, ids=batch):
-                    writer.add_document(**fields.of_document(document))
-                writer.commit(merge=False)
+    # Before the entries are listed: what changes from here on has a later ticket.
+    start = outbox.last(source.db)
+    wanted = {a: [v.entry_id for v in documents.visible(source.db, a, at=source.at)] for a in AUDIENCES}
+    done, total = 0, sum(map(len, wanted.values()))
+    for audience, ids in wanted.items():
+        index = storage.create(part / audience)
+        for first in range(0, len(ids), merging.FULL):
+            batch = ids[first : first + merging.FULL]
+            _write(index, audience, source, ids=batch, policy=merging.keeping)
             done += len(batch)
             progress(done, total)
-        _write(index, viewer, db, at, ids=(), upto=_checkpoint(db, seq))
-    seq = outbox.last(db)
-    _catch_up(part, db, at)
-    if doctor.differences(part, db, at) and outbox.last(db) == seq:
+        _write(index, audience, source, labels=source.labels, upto=source.checkpoint(start), policy=merging.keeping)
+    seq = outbox.last(source.db)
+    _catch_up(part, source)
+    if doctor.differences(part, source.db, source.at) and outbox.last(source.db) == seq:
         raise Damaged("a new index does not agree with the database")
-    _catch_up(generations.swap(root, part), db, at)
+    _catch_up(generations.swap(root, part), source)
     generations.tidy(root)
 
 
-def _checkpoint(db: Database, seq: int) -> Checkpoint:
-    return Checkpoint(seq, analysis.VERSION, documents.vocabulary(db).fingerprint())
+def _catch_up(folder: Path, source: _Source, *, thorough: bool = False) -> None:
+    for audience in AUDIENCES:
+        _catch_up_one(folder / audience, audience, source, thorough=thorough)
 
 
-def _catch_up(folder: Path, db: Database, at: str, *, thorough: bool = False) -> None:
-    for viewer in Viewer:
-        _catch_up_one(folder / viewer, viewer, db, at, thorough=thorough)
-
-
-def _catch_up_one(folder: Path, viewer: Viewer, db: Database, at: str, *, thorough: bool) -> None:
+def _catch_up_one(folder: Path, audience: Audience, source: _Source, *, thorough: bool) -> None:
     index = storage.open_index(folder)
     storage.tidy(index)
     snapshot = Snapshot(folder)
     try:
-        before = snapshot.checkpoint
-        upto = _checkpoint(db, before.seq)
-        if before.version != upto.version or before.seq > outbox.last(db):
-            raise Damaged("an index is of another version of the program or of the database")
-        stale: set[str] = set()
-        if thorough or before.vocabulary != upto.vocabulary:
-            stale = doctor.stale(snapshot, viewer, db, at, by_fingerprint=before.vocabulary != upto.vocabulary)
+        known = snapshot.checkpoint
+        stale = doctor.stale(snapshot, audience, source.db, source.at) if thorough else frozenset()
     finally:
         snapshot.close()
-    if stale or before != upto:
-        _write(index, viewer, db, at, ids=stale, upto=upto)
-    while tickets := outbox.pending(db, upto.seq, _TICKETS):
-        upto = Checkpoint(tickets[-1].seq, upto.version, upto.vocabulary)
-        _apply(index, viewer, db, at, tickets, upto)
+    upto = source.checkpoint(known.seq)
+    if known.version != upto.version or known.seq > outbox.last(source.db):
+        raise Damaged("an index is of another version of the program or of the database")
+    if stale or known != upto:
+        _write(index, audience, source, ids=stale, labels=source.labels, upto=upto)
+    while tickets := outbox.pending(source.db, upto.seq, _TICKETS):
+        upto = source.checkpoint(tickets[-1].seq)
+        _apply(index, audience, source, tickets, upto)
 
 
-def _apply(index: Any, viewer: Viewer, db: Database, at: str, tickets: Sequence[Ticket], upto: Checkpoint) -> None:
+def _apply(index: Any, audience: Audience, source: _Source, tickets: Sequence[Ticket], upto: Checkpoint) -> None:
     """Apply tickets. What is to be erased is hidden with a first commit; the second takes its words out of the files.
 
     Only the second carries the checkpoint: stopped in between, both are done again.
     """
-    ids = dict.fromkeys(ticket.entry_id for ticket in tickets)
+    ids = list(dict.fromkeys(ticket.entry_id for ticket in tickets))
     erased = {ticket.entry_id for ticket in tickets if ticket.op is Op.ERASE}
     if erased:
-        _write(index, viewer, db, at, ids=ids, upto=None)
-        _write(index, viewer, db, at, ids=(), upto=upto, policy=merging.purging(erased))
+        _write(index, audience, source, ids=ids)
+        _write(index, audience, source, upto=upto, policy=merging.purging(erased))
         storage.tidy(index)
     else:
-        _write(index, viewer, db, at, ids=ids, upto=upto)
+        _write(index, audience, source, ids=ids, upto=upto)
 
 
 def _write(
     index: Any,
-    viewer: Viewer,
-    db: Database,
-    at: str,
+    audience: Audience,
+    source: _Source,
     *,
-    ids: Collection[str],
-    upto: Checkpoint | None,
+    ids: Collection[str] = (),
+    labels: Sequence[Label] | None = None,
+    upto: Checkpoint | None = None,
     policy: merging.Policy = merging.tidying,
 ) -> None:
-    """Write these entries as they are now in one commit, each of them once: a writer does not see its own additions."""
+    """Write entries as they are now, and names and checkpoint if given, in one commit.
+
+    Each key is written once: a writer does not see its own additions, and writing twice would leave two documents.
+    """
     with writing(index) as writer:
         searcher = writer.searcher()
-        for entry_id in ids:
-            writer.delete_by_term("id", entry_id, searcher=searcher)
-        for document in documents.build(db, viewer, at=at, ids=ids):
+        for key in [*ids, *([NAMES] if labels is not None else []), *([CHECKPOINT] if upto else [])]:
+            writer.delete_by_term("id", key, searcher=searcher)
+        for document in documents.build(source.db, audience, at=source.at, ids=ids):
             writer.add_document(**fields.of_document(document))
-        if upto is not None:
-            writer.delete_by_term("id", CHECKPOINT, searcher=searcher)
-            writer.add_document(id=CHECKPOINT, checkpoint=(upto.seq, upto.version, upto.vocabulary))
+        if labels is not None:
+            writer.add_document(id=NAMES, names=list(labels))
+        if upto:
+            writer.add_document(id=CHECKPOINT, checkpoint=(upto.seq, upto.version, upto.names))
         writer.commit(mergetype=policy)
     storage.forget_old(index.storage.path)

@@ -10,7 +10,7 @@ from typing import Any
 from whoosh.reading import SegmentReader
 
 # Documents in a segment that is not merged any more, and how many shorter ones may lie beside those.
-FULL = 500
+FULL = 100
 SHORT_ONES = 12
 # At this many full segments longer ones are allowed, so that all together stay below 32.
 MOST_FULL = 16
@@ -18,8 +18,13 @@ MOST_FULL = 16
 Policy = Callable[[Any, list[Any]], list[Any]]
 
 
+def keeping(_writer: Any, segments: list[Any]) -> list[Any]:
+    """Merge nothing; a merge policy for ``SegmentWriter.commit``."""
+    return segments
+
+
 def tidying(writer: Any, segments: list[Any]) -> list[Any]:
-    """Merge the shortest segments when there are too many; a merge policy for ``SegmentWriter.commit``.
+    """Merge the shortest segments when there are too many; a merge policy.
 
     Each merge takes the shortest ones and goes on while the next is not much longer than all before, so that a document is
     rewritten a few times in its life and not with each commit.

@@ -5,22 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kb.search import storage
+from kb.search import names, storage
 from kb.search.documents import Facts
 from kb.search.storage import Damaged
 
 CHECKPOINT = "checkpoint"
+NAMES = "names"
 
 Cache = dict[str, tuple["Held | None", ...]]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far an index has come: the last ticket it knows, the version of its analysis, and the labels it was built with."""
+    """How far an index has come: the last ticket it knows, the version of its analysis, and the fingerprint of its names."""
 
     seq: int
     version: int
-    vocabulary: str
+    names: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Held:
 
 class Snapshot:
     """One index at one moment; it never changes, and is closed when something newer is there.
+
+    ``held`` has what is stored beside each document, by its number; None for one that is no entry.
 
     Not to be used by two threads at once: Whoosh's readers move a shared file position.
 
@@ -50,8 +53,9 @@ class Snapshot:
         self._stat = _stat(self._toc)
         self.reader = storage.open_reader(storage.open_index(folder))
         try:
-            self._held = tuple(_held(self.reader, {} if cache is None else cache))
-            self.checkpoint = _checkpoint(self.reader)
+            self.held = tuple(_held(self.reader, {} if cache is None else cache))
+            self.checkpoint = Checkpoint(*_stored(self.reader, CHECKPOINT)["checkpoint"])
+            self.names = names.ready(tuple(_stored(self.reader, NAMES)["names"]))
         except Damaged:
             raise
         except Exception as error:  # a file with the right sum may come from another version of this program
@@ -61,13 +65,9 @@ class Snapshot:
         """Say whether nothing was written since: one ``stat`` of the table of contents, which each commit replaces."""
         return self._stat is not None and _stat(self._toc) == self._stat
 
-    def at(self, number: int) -> Held | None:
-        """Return what is stored beside a document, by Whoosh's number; None for the checkpoint."""
-        return self._held[number]
-
     def living(self) -> Iterator[Held]:
         """Yield what is stored beside each document that is not deleted."""
-        return (held for number, held in enumerate(self._held) if held and not self.reader.is_deleted(number))
+        return (held for number, held in enumerate(self.held) if held and not self.reader.is_deleted(number))
 
     def close(self) -> None:
         """Let go of the memory."""
@@ -98,9 +98,7 @@ def _unpack(stored: dict[str, Any]) -> Held | None:
     return Held(Facts(*stored["facts"]), stored["fingerprint"]) if "facts" in stored else None
 
 
-def _checkpoint(reader: Any) -> Checkpoint:
-    try:
-        number = reader.first_id("id", CHECKPOINT)
-    except Exception as error:  # Whoosh raises TermNotFound, on an empty index other things
-        raise Damaged("an index has no checkpoint") from error
-    return Checkpoint(*reader.stored_fields(number)["checkpoint"])
+def _stored(reader: Any, name: str) -> dict[str, Any]:
+    """Return the stored values of a document that is no entry."""
+    stored: dict[str, Any] = reader.stored_fields(reader.first_id("id", name))
+    return stored

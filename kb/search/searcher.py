@@ -2,11 +2,13 @@
 
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kb.consent import Viewer
+from whoosh.reading import MultiReader
+
+from kb.consent import REACH, Audience, Viewer
 from kb.search import generations, ranking
 from kb.search.documents import Facts
 from kb.search.queries import Understood
@@ -29,7 +31,7 @@ class _Slot:
 
 
 class Searcher:
-    """Answer what matches in the index of one audience; which of it may be shown is not decided here.
+    """Answer what matches in the indexes that a viewer may search; which of it may be shown is not decided here.
 
     Args:
         root: folder of the index generations.
@@ -37,7 +39,7 @@ class Searcher:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._slots = {viewer: _Slot() for viewer in Viewer}
+        self._slots = {audience: _Slot() for audience in Audience}
 
     def matches(self, viewer: Viewer, asked: Understood, *, any_word: bool = False) -> tuple[Matches, list[str]]:
         """Return everything that matches with its score, and notices; all entries when nothing is asked for.
@@ -45,14 +47,15 @@ class Searcher:
         Raises:
             Busy: while there is no sound index.
         """
-        slot = self._slots[viewer]
-        with slot.lock:
-            snapshot = self._fresh(slot, viewer)
+        with ExitStack() as locks:
+            snapshots = []
+            for audience in REACH[viewer]:  # always in the same order, so that no two threads wait for each other
+                slot = self._slots[audience]
+                locks.enter_context(slot.lock)
+                snapshots.append(self._fresh(slot, audience))
             if asked.empty:
-                return [(held.facts, 0.0) for held in snapshot.living()], []
-            numbers, notices = ranking.search(snapshot.reader, asked, any_word=any_word)
-            found = [(snapshot.at(number), score) for number, score in numbers]
-            return [(held.facts, score) for held, score in found if held], notices
+                return [(held.facts, 0.0) for snapshot in snapshots for held in snapshot.living()], []
+            return _search(snapshots, asked, any_word=any_word)
 
     def close(self) -> None:
         """Close all snapshots; the next search opens them again."""
@@ -60,13 +63,13 @@ class Searcher:
             with slot.lock:
                 self._drop(slot)
 
-    def _fresh(self, slot: _Slot, viewer: Viewer) -> Snapshot:
+    def _fresh(self, slot: _Slot, audience: Audience) -> Snapshot:
         if slot.snapshot is not None and slot.snapshot.is_newest():
             return slot.snapshot
         self._drop(slot)
         for left in reversed(range(_TRIES)):
             try:
-                slot.snapshot = Snapshot(generations.current(self._root) / viewer, slot.cache)
+                slot.snapshot = Snapshot(generations.current(self._root) / audience, slot.cache)
                 return slot.snapshot
             except Damaged:
                 # A commit or a swap may have come between two looks at the folder.
@@ -80,3 +83,13 @@ class Searcher:
         if old is not None:
             with suppress(OSError):
                 old.close()
+
+
+def _search(snapshots: list[Snapshot], asked: Understood, *, any_word: bool) -> tuple[Matches, list[str]]:
+    """Search several indexes as one."""
+    leaves = [leaf for snapshot in snapshots for leaf, _ in snapshot.reader.leaf_readers()]
+    held = [one for snapshot in snapshots for one in snapshot.held]
+    reader = leaves[0] if len(leaves) == 1 else MultiReader(leaves)
+    numbers, notices = ranking.search(reader, snapshots[0].names, asked, any_word=any_word)
+    found = [(held[number], score) for number, score in numbers]
+    return [(one.facts, score) for one, score in found if one], notices

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
+from babel import Locale
+
 from kb import clean, consent, entries, languages, places, themes, translations
 from kb.consent import Audience, Terms, Visible
 from kb.entries import Entry, Kind, Text
@@ -25,7 +27,8 @@ SHORTEST_VOICE, LONGEST_VOICE = 40, 280
 class Card:
     """An entry in a list.
 
-    ``text`` is in the language of the reader when there is a translation; ``themes`` come with the class name of their colour.
+    ``text`` is in the language of the reader when there is a translation, ``texts`` are all, the original (in ``lang``) first;
+    ``themes`` come with the class name of their colour.
     """
 
     id: str
@@ -33,6 +36,7 @@ class Card:
     version: int
     audience: Audience
     text: Text
+    texts: dict[str, Text]
     lang: str
     sample: bool
     reported: bool
@@ -78,13 +82,17 @@ def of(seen: Sequence[Visible]) -> list[Card]:
     translated = translations.of(db, [(v.entry_id, v.seq) for v in seen if v.kind is Kind.GOOD_PRACTICE])
     terms = consent.terms(db, [v.consent_id for v in seen])
     regions, organisations, tree = places.regions(db), places.organisations(db), themes.tree(db)
+    read_in = {
+        entry_id: {revision.text.lang: revision.text} | translated.get(entry_id, {}) for entry_id, revision in texts.items()
+    }
     return [
         Card(
             id=v.entry_id,
             kind=v.kind,
             version=v.version,
             audience=v.audience,
-            text=translated.get(v.entry_id, {}).get(lang, texts[v.entry_id].text),
+            text=read_in[v.entry_id].get(lang, texts[v.entry_id].text),
+            texts=read_in[v.entry_id],
             lang=texts[v.entry_id].text.lang,
             sample=entry.sample,
             reported=entry.source is not None,
@@ -177,3 +185,14 @@ def by_name(things: Iterable[T], names: Callable[[T], dict[str, str]]) -> list[T
     """Sort things that have names in several languages by the alphabet of the page."""
     lang = i18n.ui_language()
     return sorted(things, key=lambda thing: languages.sort_key(languages.pick(names(thing), lang), lang))
+
+
+def theme_name(theme: Theme) -> str:
+    """Write the name of a theme in the language of the page as it stands by itself: with a capital, which the scheme has only for nouns."""
+    label = languages.pick(theme.labels, i18n.ui_language())
+    return label[:1].upper() + label[1:]
+
+
+def language(code: str) -> str:
+    """Write the name of a language in the language of the page."""
+    return str(Locale(i18n.ui_language()).languages.get(code, code))

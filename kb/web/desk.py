@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 
 from kb import accounts, consent, entries, moderation, notices
 from kb.accounts import Account
@@ -89,6 +90,23 @@ class Desk:
         elif self.holder is not None and self.holder != self.me.id:
             why.append(_("%(name)s has taken it and decides.", name=staff(self.holder, self.names)))
         return why + (self.second_person() if action is Action.APPROVE else [])
+
+    @property
+    def offered(self) -> list[str]:
+        """Return what this moderator can do now; whoever may edit may also file."""
+        able: list[str] = [action for action in self.actions if not self.why_not(action)]
+        return [*able, "file_under"] if Action.EDIT in able else able
+
+    @property
+    def blockers(self) -> list[tuple[str, str]]:
+        """Return what is to be settled before publication, each with the place on the page, if any."""
+        if self.entry.state not in OPEN:
+            return []
+        found = len(self.found)
+        places = [
+            (ngettext("Personal data found: %(num)s place", "Personal data found: %(num)s places", found), "#found")
+        ]
+        return [(why, "") for why in self.second_person()] + (places if found else [])
 
 
 def gather(db: Database, me: Account, entry: Entry, *, at: str) -> Desk:

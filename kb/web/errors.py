@@ -4,7 +4,7 @@ import logging
 import secrets
 
 from flask import Flask, Response, jsonify, render_template
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from kb import errors
 from kb.codes import show_id
@@ -51,6 +51,9 @@ def _expected(error: errors.KBError) -> tuple[Response | str, int]:
 
 
 def _http(error: HTTPException) -> tuple[Response | str, int] | Response:
+    if isinstance(error, SecurityError):
+        # A host that is not ours: no page can be made, since its links would lead there.
+        return Response("This site is not known under that name.\n", 400, mimetype="text/plain")
     code = error.code or 500
     if code < 400:
         response = error.get_response()

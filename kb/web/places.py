@@ -51,12 +51,13 @@ def when(meeting: Meeting) -> str:
         return i18n.month(meeting.starts)
     year, month = meeting.starts[:4], int(meeting.starts[5:7])
     # Meteorological seasons of the northern half of the earth, where all partners are.
-    return [
+    seasons: list[str] = [
         _("winter %(year)s", year=year),
         _("spring %(year)s", year=year),
         _("summer %(year)s", year=year),
         _("autumn %(year)s", year=year),
-    ][month % 12 // 3]
+    ]
+    return seasons[month % 12 // 3]
 
 
 def region_links() -> dict[str, str]:

@@ -3,20 +3,21 @@
 import sqlite3
 from typing import Any
 
-from babel import Locale
 from flask import Blueprint, Response, jsonify, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb import citation, entries, notices, places, themes
 from kb.entries import Kind
 from kb.errors import KBError, NotFound
-from kb.web import cards, cite, i18n, reading
+from kb.web import cards, cite, reading
 from kb.web.context import config, get_db
 from kb.web.places import region_links
 from kb.web.reading import INDEXED, Reading
 
 blueprint = Blueprint("public", __name__)
 blueprint.before_request(reading.canonical)
+blueprint.add_app_template_filter(cards.language)
+blueprint.add_app_template_filter(cards.theme_name)
 
 NEWEST = 3
 # Robots that gather texts to train models with; a declaration, no lock (R109 of the protection plan).
@@ -25,12 +26,6 @@ TRAINING_ROBOTS = (
     "Diffbot", "FacebookBot", "Google-Extended", "GPTBot", "ImagesiftBot", "Meta-ExternalAgent", "Omgilibot", "PerplexityBot", "Timpibot",
 )  # fmt: skip
 Answer = str | tuple[str, dict[str, str]]
-
-
-@blueprint.app_template_filter()
-def language(code: str) -> str:
-    """Write the name of a language in the language of the page."""
-    return str(Locale(i18n.ui_language()).languages.get(code, code))
 
 
 @blueprint.get("/")
@@ -144,7 +139,14 @@ def patterns() -> str:
     if not config()["DEBUG_PAGES"]:
         raise NotFound("no such page")
     held = cards.everything()
-    return render_template("patterns.html", cards=cards.of([seen for seen, _ in held][:2]), regions=places.regions(get_db()), links=region_links())
+    return render_template(
+        "patterns.html",
+        cards=cards.of([seen for seen, _ in held][:2]),
+        regions=places.regions(get_db()),
+        counts=cards.count_regions(cards.by_region(held)),
+        links=region_links(),
+        pager_address=lambda page: url_for("public.patterns", page=page),
+    )
 
 
 @blueprint.get("/robots.txt")

@@ -15,6 +15,7 @@ from kb.accounts import Account
 from kb.db import Database
 from kb.entries import Entry, Kind, State, Text
 from kb.errors import Busy, Conflict, ConsentMissing, Invalid, KBError, NotAllowed, NotFound, WrongState
+from kb.languages import pick
 from kb.moderation import Action
 from kb.screening import screen
 from kb.web.context import current_account, get_db, now
@@ -24,6 +25,7 @@ from kb.web.errors import STATUS
 from kb.web.filters import STATES
 from kb.web.forms import review as forms
 from kb.web.forms.review import DeskForm
+from kb.web.i18n import ui_language
 from kb.workflow import Hand
 
 blueprint = Blueprint("review", __name__)
@@ -86,7 +88,7 @@ def _piles(db: Database, me: Account, *, with_done: bool = False) -> dict[Tab, l
     """Sort what this moderator may see into piles; finished entries are many and only read when asked for."""
 
     def others(states: tuple[State, ...]) -> list[Entry]:
-        return [e for e in entries.in_states(db, states) if e.account_id != me.id or e.account_id is None]
+        return [e for e in entries.in_states(db, states) if e.account_id != me.id]
 
     waiting = others(OPEN)
     taken = moderation.claims(db, [e.id for e in waiting])
@@ -165,25 +167,29 @@ def _page(entry: Entry, typed: DeskForm | None = None, error: KBError | None = N
     """Build the desk, with a form that came back and what was wrong with it."""
     db = get_db()
     held = gather(db, _me(), entry, at=now())
-    asked = request.args.get("view", "")
+    old, new = held.first.text, held.newest.text
     shown = {action: deed.make(held, None) for action, deed in DEEDS.items()}
     meantime = None
     if typed is not None:
         shown[typed.action] = typed
-        if isinstance(error, Conflict) and isinstance(typed, forms.TextForm):
-            meantime = side_by_side(held.newest.text, typed.text(held.newest.text))
-            typed.seen.data = str(held.newest.seq)
+        if isinstance(error, Conflict):
+            typed.look_at(held.newest)
+            meantime = side_by_side(new, typed.text(new)) if isinstance(typed, forms.TextForm) else None
+    compared = side_by_side(old, new)
+    view = request.args.get("view", "")
     return render_template(
         "moderation/desk.html",
         desk=held,
-        view=asked if asked in VIEWS else VIEWS[0],
+        view=view if view in VIEWS else VIEWS[0],
+        saved=request.args.get("saved", ""),
         waiting=len(_piles(db, held.me)[Tab.TODO]),
         forms=shown,
         typed=typed,
         error=error,
         told=_told(error, held, typed) if error else [],
         meantime=meantime,
-        rows=side_by_side(held.first.text, held.newest.text),
+        changes=sum(row.changed for lines in compared.values() for row in lines),
+        rows=side_by_side(old, old) if view == "original" else compared,
         agreed=agreed(db, held),
         thread=moderation.messages(db, entry.id),
         trail=[(row, sentence(row, held.names)) for row in moderation.history(db, entry.id)],
@@ -238,7 +244,10 @@ def _text_form(held: Desk, sent: "MultiDict[str, str] | None") -> DeskForm:
 
 def _file_form(held: Desk, sent: "MultiDict[str, str] | None") -> DeskForm:
     form = forms.FileForm("file_under", sent, forms.file_fields(held.entry))
-    form.region.choices = [("", _("not said")), *((r.id, r.id) for r in places.regions(get_db()).values())]
+    form.region.choices = [
+        ("", _("not said")),
+        *((r.id, pick(r.names, ui_language())) for r in places.regions(get_db()).values()),
+    ]
     return form
 
 

@@ -5,10 +5,13 @@ import hmac
 import ipaddress
 import os
 import secrets
-from typing import cast
+from typing import IO, cast
+from urllib.parse import parse_qsl
 
-from flask import Flask, Response, abort, g, render_template, request
+from flask import Flask, Request, Response, abort, g, render_template, request
 from flask_wtf.csrf import generate_csrf, validate_csrf
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.formparser import FormDataParser
 from werkzeug.middleware.proxy_fix import ProxyFix
 from wtforms.validators import ValidationError
 
@@ -36,8 +39,28 @@ _POLICY = (
 _NETWORK_KEY = os.environ.get("KB_NETWORK_KEY", "").encode() or secrets.token_bytes(32)
 
 
+class SoundFormParser(FormDataParser):
+    """Mark broken bytes of a form with U+FFFD, in both encodings of forms, so that the fields can tell the person.
+
+    Werkzeug would leave them percent-encoded in one of the two, and they would be stored as if they had been typed.
+    """
+
+    def _parse_urlencoded(
+        self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str]
+    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
+        items = parse_qsl(stream.read().decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
+        return stream, self.cls(items), self.cls()
+
+
+class SoundRequest(Request):
+    """A request whose forms are read by ``SoundFormParser``."""
+
+    form_data_parser_class = SoundFormParser
+
+
 def init_app(app: Flask) -> None:
     """Join headers and guards to the application."""
+    app.request_class = SoundRequest
     proxies = int(app.config["KB"]["PROXIES"])
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]

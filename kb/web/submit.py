@@ -18,7 +18,7 @@ from kb.web.card import card
 from kb.web.context import config, current_account, current_session, get_db, now
 from kb.web.forms import practice as practice_forms
 from kb.web.forms import testimony as testimony_forms
-from kb.web.forms.fields import multidict, stored
+from kb.web.forms.fields import multidict, select_choices, stored
 from kb.web.forms.practice import PARTS, PartForm
 from kb.web.forms.testimony import ConsentForm, LanguageForm, StoryForm
 from kb.web.i18n import ui_language
@@ -122,7 +122,7 @@ def testimony_story() -> Answer:
     if before is None or _lang() is None:
         return _go("submit.testimony_consent")
     form = StoryForm(request.form if request.method == "POST" else multidict(before.data))
-    form.region.choices = region_choices()
+    form.region.choices = select_choices(region_choices())
     if request.method == "POST":
         sound = form.validate()
         keep("testimony", _kept(form))
@@ -147,7 +147,7 @@ def testimony_check() -> Answer:
     if before is None or lang is None:
         return _go("submit.testimony_consent")
     consent, story = ConsentForm(multidict(before.data)), StoryForm(multidict(before.data))
-    story.region.choices = region_choices()
+    story.region.choices = select_choices(region_choices())
     if not consent.validate():
         return _go("submit.testimony_consent")
     if not story.validate():
@@ -251,8 +251,8 @@ def _part(name: str, formdata: Any) -> PartForm:
     """Make the form of one part, with the choices it needs."""
     form = PARTS[name](formdata)
     if name == "about":
-        form["region"].choices = region_choices()
-        form["organisation"].choices = _organisation_choices()
+        form["region"].choices = select_choices(region_choices())
+        form["organisation"].choices = select_choices(_organisation_choices())
     if name == "share":
         form.ask_as(notice_for("good_practice", ui_language()))  # type: ignore[attr-defined]  # only this part asks for consent
     return form

@@ -1,12 +1,13 @@
 """Check single fields, with errors that say what to do, and never lose what was typed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 from wtforms import Field, Form, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
 
 from kb import clean
@@ -95,6 +96,11 @@ class SoundTextField(TextAreaField):
     def lines(self) -> list[str]:
         """Return the lines that are not empty, without list marks."""
         return [line.strip().lstrip("-*•").strip() for line in self.sound().split("\n") if line.strip()]
+
+
+def select_choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    """Turn (value, label) pairs into what a select field wants."""
+    return [SelectChoice(value, label) for value, label in pairs]
 
 
 def multidict(data: Mapping[str, Any]) -> MultiDict[str, str]:

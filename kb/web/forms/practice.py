@@ -5,6 +5,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import SelectField, SelectMultipleField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
 
 from kb import clean
@@ -29,7 +30,7 @@ class PartForm(SoundForm):
 class AboutForm(PartForm):
     """What it is, where, who runs it."""
 
-    lang = SelectField(_l("Language of this description"), choices=[(c, OWN_NAMES[c]) for c in NARRATOR])
+    lang = SelectField(_l("Language of this description"), choices=[SelectChoice(c, OWN_NAMES[c]) for c in NARRATOR])
     title = LineField(_l("Title"), longest=150, needed=_l("Please give it a title."))
     summary = SoundTextField(_l("Summary"), longest=600, needed=_l("Please sum it up in one or two sentences."))
     organisation = SelectField(_l("Who runs it"), validate_choice=False)
@@ -50,7 +51,7 @@ class AboutForm(PartForm):
 
     def validate_region(self, field: Any) -> None:
         """A region of the network is needed, so that others find it."""
-        if field.data not in [value for value, *_rest in field.choices if value]:
+        if field.data not in [choice.value for choice in field.choices if choice.value]:
             raise ValidationError(_("Please choose the region."))
 
 

@@ -10,7 +10,7 @@ from wtforms import HiddenField, SelectField, SelectMultipleField
 from wtforms.validators import ValidationError
 
 from kb import clean
-from kb.entries import SECTIONS, Entry, Evidence, Text
+from kb.entries import SECTIONS, Entry, Evidence, Revision, Text
 from kb.web.difference import LESSON_MARKS
 from kb.web.filters import EVIDENCE, SECTION_TITLES
 from kb.web.forms.fields import MESSAGES, LineField, SoundForm, SoundTextField
@@ -33,6 +33,12 @@ class DeskForm(SoundForm):
         for field in self:
             field.id = f"{action}-{field.short_name}"
             field.label.field_id = field.id
+
+    def look_at(self, newest: Revision) -> None:
+        """Take the newest text as the one that stands on the page now."""
+        for name, value in (("seen", str(newest.seq)), ("text_hash", newest.sha256)):
+            if name in self._fields:
+                self[name].data = value
 
     @property
     def seen_number(self) -> int:
@@ -163,12 +169,21 @@ class PracticeForm(TextForm):
     participants = SoundTextField(SECTION_TITLES["participants"], longest=LONGEST_SECTION)
     resources = SoundTextField(SECTION_TITLES["resources"], longest=LONGEST_SECTION)
     results = SoundTextField(SECTION_TITLES["results"], longest=LONGEST_SECTION)
-    evidence = SelectField(_l("How well are the results evidenced?"), choices=[(str(e), EVIDENCE[e]) for e in Evidence])
+    evidence = SelectField(
+        _l("How well are the results evidenced?"),
+        choices=[(str(e), EVIDENCE[e]) for e in Evidence],
+        validate_choice=False,
+    )
     difficulties = SoundTextField(SECTION_TITLES["difficulties"], longest=LONGEST_SECTION)
     lessons = SoundTextField(SECTION_TITLES["lessons"], longest=LONGEST_SECTION)
     transfer = SoundTextField(SECTION_TITLES["transfer"], longest=LONGEST_SECTION)
     contact = SoundTextField(SECTION_TITLES["contact"], longest=LONGEST_SECTION)
     organisation = LineField(_l("Name of the organisation, if it is not on the list"), longest=200)
+
+    def validate_evidence(self, field: Any) -> None:
+        """Accept only answers on the list."""
+        if field.data not in list(Evidence):
+            raise ValidationError(str(MESSAGES["unknown_choice"]))
 
     def validate_lessons(self, field: Any) -> None:
         """Keep the kind of each lesson."""

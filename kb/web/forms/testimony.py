@@ -4,7 +4,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField
+from wtforms import BooleanField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import ValidationError
 
 from kb import clean
@@ -14,26 +14,18 @@ from kb.languages import NARRATOR, OWN_NAMES
 from kb.notices import Notice
 from kb.web.forms.fields import LineField, SoundForm, SoundTextField
 
-_CHOOSE = _l("Please choose one of the answers.")
-
-
-def _chosen(form: Any, field: Any) -> None:
-    if not field.data:
-        field.errors = []
-        raise ValidationError(str(_CHOOSE))
-
-
-class Radio(RadioField):
-    """A choice with nothing ticked beforehand and a message of its own."""
+class Radio(StringField):
+    """One answer of several, with nothing ticked beforehand; an unknown answer is no answer."""
 
     def __init__(self, label: Any, values: list[str], **kwargs: Any) -> None:
-        super().__init__(label, choices=[(v, v) for v in values], validators=[_chosen], validate_choice=False, **kwargs)
+        super().__init__(label, **kwargs)
         self.values = values
 
     def pre_validate(self, form: Any) -> None:
-        """Take an unknown value as no answer."""
+        """Ask for an answer."""
         if self.data not in self.values:
             self.data = None
+            raise ValidationError(_("Please choose one of the answers."))
 
 
 class LanguageForm(SoundForm):
@@ -117,7 +109,7 @@ class StoryForm(SoundForm):
 
     def validate_region(self, field: Any) -> None:
         """Accept only regions on the list, or nothing."""
-        if field.data and field.data not in [value for value, *_rest in field.choices]:
+        if field.data and field.data not in [choice.value for choice in field.choices]:
             raise ValidationError(_("Please choose from the list."))
 
 
