@@ -193,7 +193,7 @@ def index(once: bool, parent: int | None) -> None:
         return
     from kb.search import indexer
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    serving.log_quietly()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

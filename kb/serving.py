@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -215,19 +215,39 @@ def tidy_forever(config: Config, stop: threading.Event) -> None:
             continue
 
 
+class _Formatter(logging.Formatter):
+    """Write of an error its kind and place only: messages and traces may hold a path, an address or words of a text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line for a record."""
+        if not record.exc_info:
+            return super().format(record)
+        return f"{record.levelname} {_where(*record.exc_info)}"
+
+
+def _where(kind: type[BaseException] | None, _error: BaseException | None, place: TracebackType | None) -> str:
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
+    return f"{kind.__name__ if kind else 'error'} at {where}"
+
+
+def log_quietly() -> None:
+    """Send warnings of this process to its standard error, without anything that came with a request."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
 class _Log(Logger):
-    """Log what goes wrong in the server, never a request: no address, no path, no message that may hold words of a text."""
+    """Log what goes wrong in the server, never a request."""
 
     def access(self, *_: Any) -> None:
         """Log no requests."""
 
     def exception(self, *_: Any, **__: Any) -> None:
         """Log kind and place of an error."""
-        kind, _error, place = sys.exc_info()
-        while place is not None and place.tb_next is not None:
-            place = place.tb_next
-        where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
-        self.error_log.error("%s at %s", kind.__name__ if kind else "error", where)
+        self.error_log.error("%s", _where(*sys.exc_info()))
 
 
 class _Web(BaseApplication):
@@ -279,7 +299,7 @@ def _hide_server_name() -> None:
 def main(arguments: list[str]) -> None:
     """Be the web server: ``python -m kb.serving HANDLE WORKERS PARENT``, started by the supervisor only."""
     handle, workers, parent = map(int, arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    log_quietly()
     _hide_server_name()
     _Web(handle, workers, parent).run()
 

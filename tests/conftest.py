@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 
 from kb import accounts, create_app
 from kb.config import Config, load
@@ -59,9 +60,17 @@ def people(db: Database) -> dict[str, accounts.Account]:
 
 
 @pytest.fixture
-def app(config: Config) -> Flask:
+def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Flask:
     """Return the application on the fresh instance."""
-    return create_app(**config)
+    made = create_app(**config)
+    made.jinja_env.bytecode_cache = compiled_templates
+    return made
+
+
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Share compiled templates between the applications of all tests."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 import contextlib
 import http.client
+import logging
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,20 +27,29 @@ PLANTED = "PlantedWordNobodyMayLog"
 class Site:
     """A running ``kb serve`` and what it says."""
 
-    def __init__(self, folder: Path, port: int = 0, **environ: str) -> None:
+    def __init__(self, folder: Path, port: int = 0) -> None:
         clean = {name: text for name, text in os.environ.items() if not name.startswith("KB_")}
         self.config = load({"KB_INSTANCE": str(folder)})
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "kb", "serve", "--port", str(port), "--workers", "1"],
-            env=clean | {"KB_INSTANCE": str(folder)} | environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        found = re.search(r"runs on (http://\S+)", self.process.stdout.readline())
-        assert found is not None, self.process.communicate(timeout=30)
+        self._said = folder.parent / f"said-{time.monotonic_ns()}"
+        with self._said.open("w") as out, self._said.with_suffix(".errors").open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "kb", "serve", "--port", str(port), "--workers", "1"],
+                env=clean | {"KB_INSTANCE": str(folder)},
+                stdout=out,
+                stderr=errors,
+            )
+        assert _soon(lambda: "runs on" in self.said or self.process.poll() is not None, 60)
+        found = re.search(r"runs on (http://\S+)", self.said)
+        assert found is not None, self.complained
         self.port = int(urlsplit(found[1]).port or 0)
+
+    @property
+    def said(self) -> str:
+        return self._said.read_text("utf-8")
+
+    @property
+    def complained(self) -> str:
+        return self._said.with_suffix(".errors").read_text("utf-8")
 
     def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
         """Fetch a page and return status, headers and body."""
@@ -65,28 +74,41 @@ class Site:
                         found["index" if "index" in words else "web"] = int(folder.name)
         return found
 
-    def end(self, how: int = signal.SIGTERM) -> tuple[int, float, str]:
-        """Send a signal and return the exit status, the seconds it took, and everything that was said on stderr."""
+    def end(self, how: int = signal.SIGTERM) -> tuple[int, float]:
+        """Send a signal and return the exit status and the seconds it took."""
         began = time.monotonic()
         self.process.send_signal(how)
-        self.said, complained = self.process.communicate(timeout=30)
-        return self.process.returncode, time.monotonic() - began, complained
+        return self.process.wait(30), time.monotonic() - began
+
+
+@contextlib.contextmanager
+def _starting(folder: Path) -> Iterator[Callable[..., Site]]:
+    started: list[Site] = []
+
+    def one(**how: int) -> Site:
+        started.append(Site(folder, **how))
+        return started[-1]
+
+    try:
+        yield one
+    finally:
+        for site in started:
+            if site.process.poll() is None:
+                site.end()
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Site]]:
     """Return a function that starts a site on a filled instance; what still runs at the end is stopped."""
-    folder = filled.copy(tmp_path)
-    started: list[Site] = []
+    with _starting(filled.copy(tmp_path)) as one:
+        yield one
 
-    def one(**how: object) -> Site:
-        started.append(Site(folder, **how))
-        return started[-1]
 
-    yield one
-    for site in started:
-        if not site.process.stdout.closed:
-            site.end()
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Return a site that several tests visit."""
+    with _starting(filled.copy(tmp_path_factory.mktemp("running"))) as one:
+        yield one()
 
 
 def _soon(happens: Callable[[], object], seconds: float = 10) -> bool:
@@ -137,14 +159,14 @@ def test_a_day_in_the_life_of_a_site(start: Callable[..., Site]) -> None:
 
     # The supervisor is killed in the middle of publishing: everything ends, and starts again as if nothing had been.
     _publish_while(site.config, site.process.kill)
-    site.process.communicate(timeout=30)
+    site.process.wait(30)
     assert _soon(lambda: _is_free(site.port))
     again = start(port=site.port)
     assert again.get("/healthz")[0] == 200
     assert _soon(lambda: _is_well(again.config), 20)
 
-    status, seconds, said = again.end()
-    assert (status, said) == (0, "")
+    status, seconds = again.end()
+    assert (status, again.complained) == (0, "")
     assert seconds < 10
     assert _is_free(again.port)
     assert _is_well(again.config)
@@ -164,13 +186,6 @@ def _publish_while(config: Config, happens: Callable[[], object]) -> None:
     db.close()
 
 
-def test_what_is_published_is_found_within_two_seconds(start: Callable[..., Site]) -> None:
-    site = start()
-    _soon(lambda: _is_well(site.config))
-    _publish_while(site.config, lambda: None)
-    assert _soon(lambda: site.finds("Heronwords9"), 2)
-
-
 def test_the_site_ends_when_the_web_server_does(start: Callable[..., Site]) -> None:
     site = start()
     os.kill(site.children()["web"], signal.SIGKILL)
@@ -178,58 +193,55 @@ def test_the_site_ends_when_the_web_server_does(start: Callable[..., Site]) -> N
     assert _soon(lambda: _is_free(site.port))
 
 
-def test_ctrl_c_ends_it(start: Callable[..., Site]) -> None:
-    status, seconds, said = start().end(signal.SIGINT)
-    assert (status, said) == (0, "")
-    assert seconds < 10
-
-
-def test_a_request_on_its_way_is_answered_before_the_end(start: Callable[..., Site]) -> None:
+def test_ctrl_c_ends_it_after_the_requests_on_their_way(start: Callable[..., Site]) -> None:
     site = start()
-    body = b"csrf_token=x"
-    client = socket.create_connection(("127.0.0.1", site.port))
-    head = f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
-    client.sendall(head.encode() + body[:4])
-    time.sleep(0.5)
-    ending = threading.Thread(target=site.end)
-    ending.start()
-    time.sleep(0.5)
-    client.sendall(body[4:])
-    assert client.recv(65536).startswith(b"HTTP/1.1 400 ")
-    client.close()
-    ending.join()
+    head = f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 12\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", site.port)) as client:
+        client.sendall(f"{head}csrf".encode())
+        time.sleep(0.5)
+        site.process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        client.sendall(b"_token=x")
+        assert client.recv(65536).startswith(b"HTTP/1.1 400 ")
+    assert site.process.wait(10) == 0
+    assert site.complained == ""
 
 
-def test_nothing_of_a_request_is_logged(start: Callable[..., Site]) -> None:
-    site = start()
+def test_what_is_published_is_found_within_two_seconds(running: Site) -> None:
+    assert _soon(lambda: _is_well(running.config))
+    _publish_while(running.config, lambda: None)
+    assert _soon(lambda: running.finds("Heronwords9"), 2)
+
+
+def test_nothing_of_a_request_is_logged(running: Site) -> None:
     for path in ("/", f"/search?q={PLANTED}", f"/{PLANTED}", f"/entries/{PLANTED}"):
-        site.get(path, **{"User-Agent": PLANTED, "Referer": f"http://{PLANTED}.example/"})
-    for request in (f"{PLANTED}\r\n\r\n", f"GET /{PLANTED} HTTP/9.9\r\n\r\n", f"GET / HTTP/1.1\r\n{PLANTED} x: y\r\n\r\n", f"GET / HTTP/1.1\r\nHost: {PLANTED}\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", site.port)) as client:
+        running.get(path, **{"User-Agent": PLANTED, "Referer": f"http://{PLANTED}.example/"})
+    for request in (
+        f"{PLANTED}\r\n\r\n",
+        f"GET /{PLANTED} HTTP/9.9\r\n\r\n",
+        f"GET / HTTP/1.1\r\n{PLANTED} x: y\r\n\r\n",
+        f"GET / HTTP/1.1\r\nHost: {PLANTED}\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", running.port)) as client:
             client.sendall(request.encode())
             client.recv(1000)
-    *_, said = site.end()
-    assert PLANTED not in said
-    assert "127.0.0.1" not in said
-    left = [p for p in site.config.instance.rglob("*") if p.is_file() and PLANTED.encode() in p.read_bytes()]
+    assert PLANTED not in running.complained
+    assert "127.0.0.1" not in running.complained
+    left = [p for p in running.config.instance.rglob("*") if p.is_file() and PLANTED.encode() in p.read_bytes()]
     assert left == []
 
 
-def test_networks_are_counted_with_one_key_for_all_workers(start: Callable[..., Site]) -> None:
-    site = start()
-    environ = {who: Path(f"/proc/{number}/environ").read_bytes() for who, number in site.children().items()}
+def test_networks_are_counted_with_one_key_for_all_workers(running: Site) -> None:
+    environ = {who: Path(f"/proc/{number}/environ").read_bytes() for who, number in running.children().items()}
     assert re.search(rb"KB_NETWORK_KEY=[0-9a-f]{64}\0", environ["web"])
     assert b"KB_NETWORK_KEY" not in environ["index"]
-    assert f"KB_BASE_URL=http://127.0.0.1:{site.port}".encode() in environ["web"]
+    assert f"KB_BASE_URL=http://127.0.0.1:{running.port}".encode() in environ["web"]
 
 
-def test_demo_accounts_are_named_without_a_password(start: Callable[..., Site]) -> None:
-    site = start()
-    _soon(lambda: False, 0.5)
-    site.end()
-    assert "moderator2@demo.example" in site.said
-    assert "kb account reset" in site.said
-    assert filled.PASSWORD not in site.said
+def test_demo_accounts_are_named_without_a_password(running: Site) -> None:
+    assert _soon(lambda: "moderator2@demo.example" in running.said)
+    assert "kb account reset" in running.said
+    assert filled.PASSWORD not in running.said
 
 
 # ---------- the parts ----------
@@ -304,6 +316,15 @@ def test_a_child_that_had_lived_well_is_started_again_soon(monkeypatch: pytest.M
     keeper.look()
     assert len(born) == 2
     assert keeper.children() == [born[1]]
+
+
+def test_an_error_is_logged_by_kind_and_place_only(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        raise LookupError(PLANTED)
+    except LookupError:
+        logging.getLogger("kb").exception("Exception on /%s", PLANTED)
+    line = serving._Formatter("%(levelname)s %(message)s").format(caplog.records[-1])
+    assert re.fullmatch(r"ERROR LookupError at \S+test_serving.py:\d+", line)
 
 
 def test_tidying_forgets_what_has_run_its_course(db: Database, config: Config) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from whoosh.codec.whoosh3 import W3Codec
+
 from kb.config import Config
 from kb.consent import REACH, Audience, Viewer
 from kb.db import Database
@@ -28,6 +30,8 @@ AUDIENCES = REACH[Viewer.MODERATOR]
 _log = logging.getLogger(__name__)
 _TICKETS = 500
 _MEMORY = 64  # megabytes of postings before Whoosh sorts them into a file, which lies in the folder of the index
+# Most words of a segment stand in a few documents; compressing those costs an eighth of the time and saves a twentieth of the space.
+_CODEC = W3Codec(compression=0)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def writing(index: Any) -> Generator[Any]:
 
     A writer that failed keeps its lock until it is cancelled, and cancelling can fail too, for instance on a full disk.
     """
-    writer = index.writer(limitmb=_MEMORY)
+    writer = index.writer(limitmb=_MEMORY, codec=_CODEC)
     try:
         yield writer
     finally:

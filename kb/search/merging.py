@@ -10,7 +10,7 @@ from typing import Any
 from whoosh.reading import SegmentReader
 
 # Documents in a segment that is not merged any more, and how many shorter ones may lie beside those.
-FULL = 100
+FULL = 200
 SHORT_ONES = 12
 # At this many full segments longer ones are allowed, so that all together stay below 32.
 MOST_FULL = 16

@@ -82,14 +82,16 @@ class Desk:
             why.append(_("You gave the first review; the second needs another person."))
         return why
 
-    def why_not(self, action: Action) -> list[str]:
+    def why_not(self, action: str) -> list[str]:
         """Say what stands in the way of an action of this moderator; nothing when it can be done."""
         why = []
-        if self.entry.state is State.IN_REVIEW and self.holder is None and action is not Action.CLAIM:
+        if self.entry.state is State.IN_REVIEW and self.holder is None and action != Action.CLAIM:
             why.append(_("Take it first."))
         elif self.holder is not None and self.holder != self.me.id:
             why.append(_("%(name)s has taken it and decides.", name=staff(self.holder, self.names)))
-        return why + (self.second_person() if action is Action.APPROVE else [])
+        if action == Action.RECOMMEND and self.recommender is not None:
+            why.append(_("The first review is there already."))
+        return why + (self.second_person() if action == Action.APPROVE else [])
 
     @property
     def offered(self) -> list[str]:
@@ -136,6 +138,7 @@ class Agreed:
     terms: consent.Terms | None
     notice: tuple[int, str] | None
     notice_hash: str
+    subject: str
     adult: bool
     released: bool
 
@@ -146,7 +149,7 @@ def agreed(db: Database, held: Desk) -> Agreed:
     try:
         consent_id = consent.in_force(db, held.entry.id)
     except ConsentMissing:
-        return Agreed(None, None, "", True, False)
+        return Agreed(None, None, "", "", True, False)
     terms = consent.terms(db, [consent_id])[consent_id]
     assert facts is not None
     state, text_hash = facts.scopes[consent.Scope.RELEASE][1:]
@@ -154,6 +157,7 @@ def agreed(db: Database, held: Desk) -> Agreed:
         terms=terms,
         notice=notices.shown(db, terms.notice_id),
         notice_hash=terms.notice_id.rsplit(".", 1)[-1],
+        subject=facts.subject_kind,
         adult=facts.subject_kind != "minor" or facts.guardian_and_assent,
         released=state in consent.GIVEN and text_hash == held.newest.sha256,
     )
