@@ -5,7 +5,6 @@ import logging
 import os
 import secrets
 import signal
-import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
@@ -23,8 +22,14 @@ from kb.db import Database, now, transaction
 
 # Read from the environment by single commands, not by the site.
 COMMAND_SETTINGS = (
-    ("KB_DEMO_PASSWORD", "`kb demo`: password of the demo accounts, at least 15 characters; empty: a random one, printed once."),
-    ("KB_NETWORK_KEY", "`kb serve` hands it from the supervisor to its workers, new at each start; set it only for another WSGI server."),
+    (
+        "KB_DEMO_PASSWORD",
+        "`kb demo`: password of the demo accounts, at least 15 characters; empty: a random one, printed once.",
+    ),
+    (
+        "KB_NETWORK_KEY",
+        "`kb serve` hands it from the supervisor to its workers, new at each start; set it only for another WSGI server.",
+    ),
     ("KB_CHROMIUM", "`make test`: path of a Chromium for the browser tests; empty: one is found or installed."),
 )
 _FAULTS = {
@@ -49,10 +54,13 @@ class _Commands(click.Group):
         except errors.KBError as error:
             told = str(error).rstrip(".")
             raise click.ClickException(f"{told[:1].upper()}{told[1:]}.") from error
-        except sqlite3.DatabaseError as error:
-            raise click.ClickException(f"The database can not be used ({error}): see kb doctor.") from error
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'A file'} can not be used: {error.strerror}.") from error
+        except Exception as error:
+            # Only kb.db imports sqlite3; its errors are known here by where they come from.
+            if type(error).__module__ != "sqlite3":
+                raise
+            raise click.ClickException(f"The database can not be used ({error}): see kb doctor.") from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,7 +82,9 @@ def _migrated() -> Config:
     """Return the settings of an instance that is ready."""
     config = _config()
     if not condition.is_migrated(config):
-        raise click.ClickException(f"The database in {config.instance} is missing or not up to date: run kb migrate first.")
+        raise click.ClickException(
+            f"The database in {config.instance} is missing or not up to date: run kb migrate first."
+        )
     return config
 
 
@@ -114,7 +124,9 @@ def _close_folder(config: Config) -> None:
     config.instance.mkdir(parents=True, exist_ok=True, mode=0o700)
     mode = config.instance.stat().st_mode
     if mode & stat.S_ISVTX:
-        raise click.ClickException(f"{config.instance} is shared by all users of this machine: choose a folder of its own as KB_INSTANCE.")
+        raise click.ClickException(
+            f"{config.instance} is shared by all users of this machine: choose a folder of its own as KB_INSTANCE."
+        )
     if mode & 0o077:
         config.instance.chmod(0o700)
         click.echo(f"closed {config.instance} to others")
@@ -133,7 +145,9 @@ def demo(if_empty: bool) -> None:
         if if_empty and demonstration.is_there(db):
             return
         if demonstration.is_real(db):
-            raise click.ClickException("This instance has real content or accounts; demo content belongs into an instance of its own (KB_INSTANCE).")
+            raise click.ClickException(
+                "This instance has real content or accounts; demo content belongs into an instance of its own (KB_INSTANCE)."
+            )
         password = os.environ.get("KB_DEMO_PASSWORD") or secrets.token_urlsafe(12)
         with click.progressbar(length=len(demonstration.items(config)), label="loading demo content") as bar:
             loaded = demonstration.load(db, config, password=password, at=now(), each=lambda _: bar.update(1))
@@ -143,7 +157,9 @@ def demo(if_empty: bool) -> None:
         click.echo(f"\nSign in with one of these and the password  {password}  (it is not shown again):\n")
         click.echo(_table(loaded.new_accounts))
     if loaded.code:
-        click.echo(f"\nOne invented testimony waits for its narrator: enter its code at /receipt and release it.\n  {loaded.code}\n")
+        click.echo(
+            f"\nOne invented testimony waits for its narrator: enter its code at /receipt and release it.\n  {loaded.code}\n"
+        )
 
 
 def _table(found: list[Account] | tuple[Account, ...]) -> str:
@@ -156,7 +172,13 @@ def _table(found: list[Account] | tuple[Account, ...]) -> str:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to answer on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to answer on; 0 takes a free one.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to answer on; 0 takes a free one.",
+)
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Number of web processes.")
 def serve(host: str, port: int, workers: int) -> None:
     """Run the site: the web server, and the indexer beside it.
@@ -179,7 +201,9 @@ def _tell(config: Config, url: str) -> None:
     with _opened(config) as db:
         found = demonstration.logins(db)
     if found:
-        click.echo(f"demo accounts (kb account reset --generate {found[0].email} gives one a new password):\n{_table(found)}")
+        click.echo(
+            f"demo accounts (kb account reset --generate {found[0].email} gives one a new password):\n{_table(found)}"
+        )
 
 
 @main.command()
@@ -252,13 +276,19 @@ def account() -> None:
     """Create, disable and reset accounts. A password is typed at a prompt or made and printed once, never an argument."""
 
 
-_generate = click.option("--generate", is_flag=True, help="Make a password and print it once, instead of asking for one.")
+_generate = click.option(
+    "--generate", is_flag=True, help="Make a password and print it once, instead of asking for one."
+)
 
 
 def _password(generate: bool) -> str:
     if generate:
         return secrets.token_urlsafe(15)
-    return str(click.prompt(f"Password ({accounts.SHORTEST_PASSWORD} characters or more)", hide_input=True, confirmation_prompt=True))
+    return str(
+        click.prompt(
+            f"Password ({accounts.SHORTEST_PASSWORD} characters or more)", hide_input=True, confirmation_prompt=True
+        )
+    )
 
 
 def _print_password(generate: bool, password: str) -> None:
@@ -270,7 +300,9 @@ def _print_password(generate: bool, password: str) -> None:
 @click.argument("email")
 @click.option("--name", required=True, help="Name that colleagues see.")
 @click.option("--role", required=True, type=click.Choice([str(role) for role in Role]), help="What the account is for.")
-@click.option("--organisation", metavar="SLUG", help="Organisation of a practitioner or partner, as in the address of its page.")
+@click.option(
+    "--organisation", metavar="SLUG", help="Organisation of a practitioner or partner, as in the address of its page."
+)
 @_generate
 def create(email: str, name: str, role: str, organisation: str | None, generate: bool) -> None:
     """Create an account."""
@@ -324,7 +356,11 @@ def settings_(markdown: bool) -> None:
         return
     config = _config()
     for setting in SETTINGS:
-        shown = ("set" if config["SECRET_KEY"] else "in the instance folder") if setting.name == "SECRET_KEY" else _as_text(config[setting.name])
+        shown = (
+            ("set" if config["SECRET_KEY"] else "in the instance folder")
+            if setting.name == "SECRET_KEY"
+            else _as_text(config[setting.name])
+        )
         click.echo(f"KB_{setting.name}={shown}")
 
 

@@ -4,7 +4,6 @@ A problem names ids and numbers, never a word of a text or a name.
 """
 
 import re
-import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,11 +16,17 @@ from kb.config import ROOT, Config
 from kb.consent import Viewer
 from kb.db import Database, connect, rows, value
 from kb.entries import Entry, State
-from kb.errors import KBError
 from kb.search.doctor import compare
 
 # What every connection must answer; the reasons are in docs/decisions/0004-storage.md.
-_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "trusted_schema": 0, "temp_store": 2}
+_PRAGMAS = {
+    "PRAGMA journal_mode": "wal",
+    "PRAGMA synchronous": 2,
+    "PRAGMA foreign_keys": 1,
+    "PRAGMA secure_delete": 1,
+    "PRAGMA trusted_schema": 0,
+    "PRAGMA temp_store": 2,
+}
 # What was published a moment ago is not in the index yet; on a running site it must be within two seconds.
 _PATIENCE = 3.0
 
@@ -71,7 +76,7 @@ def _finding(name: str, check: Callable[[], Iterator[str]]) -> Finding:
     problems: list[str] = []
     try:
         problems.extend(check())
-    except (KBError, sqlite3.Error, OSError, ValueError, LookupError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever breaks here is a finding
         problems.append(f"could not be examined to the end: {type(error).__name__}")
     return Finding(name, tuple(problems))
 
@@ -121,10 +126,10 @@ _SURROUNDINGS: tuple[tuple[str, Callable[[Config], Iterator[str]]], ...] = (
 
 
 def _connection(db: Database) -> Iterator[str]:
-    for name, expected in _PRAGMAS.items():
-        found = value(db, f"PRAGMA {name}")
+    for question, expected in _PRAGMAS.items():
+        found = value(db, question)
         if found != expected:
-            yield f"PRAGMA {name} is {found} instead of {expected}"
+            yield f"{question} is {found} instead of {expected}"
 
 
 def _file(db: Database) -> Iterator[str]:

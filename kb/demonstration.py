@@ -142,15 +142,21 @@ def items(config: Config) -> list[Item]:
     """Return everything there is to load, oldest first."""
     report = _read("report.json")
     organisations = {o["slug"]: o for o in _read("organisations.json")}
-    found = [_practice(config, p, credit=report["source"]["publisher"], source=report["source"]) for p in report["practices"]]
+    found = [
+        _practice(config, p, credit=report["source"]["publisher"], source=report["source"]) for p in report["practices"]
+    ]
     for lang in INTERFACE:
         for p in _read(f"practices.{lang}.json"):
-            found.append(_practice(config, p, credit=pick(organisations[p["organisation"]]["names"], p["lang"]), source=None))
+            found.append(
+                _practice(config, p, credit=pick(organisations[p["organisation"]]["names"], p["lang"]), source=None)
+            )
     found += [_testimony(config, t) for t in [*_read("testimonies.json"), _TAKEN_BACK]]
     return sorted(found, key=lambda item: item.age, reverse=True)
 
 
-def load(db: Database, config: Config, *, password: str, at: str, each: Callable[[Item], None] = lambda _: None) -> Loaded:
+def load(
+    db: Database, config: Config, *, password: str, at: str, each: Callable[[Item], None] = lambda _: None
+) -> Loaded:
     """Load everything that is not there yet, in one transaction.
 
     Args:
@@ -168,7 +174,9 @@ def load(db: Database, config: Config, *, password: str, at: str, each: Callable
         for organisation in [*_read("organisations.json"), _AUTHORITY]:
             places.add_organisation(db, organisation, sample=True)
         new_accounts = tuple(_accounts(db, password, at))
-        hands = tuple(workflow.moderator(accounts.by_email(db, f"{who}@{_DOMAIN}")) for who in ("moderator", "moderator2"))
+        hands = tuple(
+            workflow.moderator(accounts.by_email(db, f"{who}@{_DOMAIN}")) for who in ("moderator", "moderator2")
+        )
         practitioner = accounts.by_email(db, f"practitioner@{_DOMAIN}")
         new, code = 0, None
         for item in items(config):
@@ -255,7 +263,9 @@ def _testimony(config: Config, t: Mapping[str, Any]) -> Item:
     return Item(t["key"], draft, grant, (), t["state"])
 
 
-def _load(db: Database, config: Config, item: Item, practitioner: Account, hands: Sequence[Hand], at: str) -> workflow.Receipt:
+def _load(
+    db: Database, config: Config, item: Item, practitioner: Account, hands: Sequence[Hand], at: str
+) -> workflow.Receipt:
     """Submit one item as its author would have done, and walk it to its state."""
     draft = item.draft
     if draft.organisation_slug is not None and draft.organisation_slug == practitioner.organisation_slug:

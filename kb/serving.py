@@ -37,7 +37,6 @@ _END = 9.0
 _BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _LIVED_WELL = 60.0
 _TIDY_EVERY = 30.0
-_TIDY_WAIT_MS = 500
 
 
 class NotServed(KBError):
@@ -62,7 +61,9 @@ def listen(host: str, port: int) -> socket.socket:
         if isinstance(error, PermissionError):
             raise NotServed(f"Port {port} is not allowed to this user: choose one above 1023 with --port.") from error
         if error.errno == errno.EADDRINUSE:
-            raise NotServed(f"Port {port} on {host} is in use: choose another one with --port (make run PORT={port + 1}).") from error
+            raise NotServed(
+                f"Port {port} on {host} is in use: choose another one with --port (make run PORT={port + 1})."
+            ) from error
         raise NotServed(f"The address {host}:{port} can not be used: {os.strerror(error.errno or 0)}.") from error
 
 
@@ -90,7 +91,10 @@ class Supervisor:
         self._workers = workers
         self._say = say
         self._stop = threading.Event()
-        self._environ = dict(os.environ) | {"KB_INSTANCE": str(config.instance.resolve()), "KB_BASE_URL": str(config["BASE_URL"])}
+        self._environ = dict(os.environ) | {
+            "KB_INSTANCE": str(config.instance.resolve()),
+            "KB_BASE_URL": str(config["BASE_URL"]),
+        }
 
     def run(self) -> int:
         """Run until asked to stop, and return the exit status: 0 when asked, 1 when the web server ended by itself."""
@@ -119,7 +123,9 @@ class Supervisor:
         """Start the web server; the key for counting networks lives in the memory of these processes only."""
         handle = self._listener.fileno()
         environ = self._environ | {"KB_NETWORK_KEY": secrets.token_hex(32)}
-        return _start(["-m", "kb.serving", str(handle), str(self._workers), str(os.getpid())], environ, pass_fds=(handle,))
+        return _start(
+            ["-m", "kb.serving", str(handle), str(self._workers), str(os.getpid())], environ, pass_fds=(handle,)
+        )
 
     def _answers(self) -> bool:
         """Ask the site once whether it is there, under a name that it answers to."""
@@ -149,7 +155,10 @@ class _Keeper:
         if self._child is not None and self._child.poll() is not None:
             self._failures = 0 if present - self._since > _LIVED_WELL else self._failures + 1
             self._child, self._since = None, present
-        if self._child is None and present - self._since >= _BACKOFF[min(max(self._failures - 1, 0), len(_BACKOFF) - 1)]:
+        if (
+            self._child is None
+            and present - self._since >= _BACKOFF[min(max(self._failures - 1, 0), len(_BACKOFF) - 1)]
+        ):
             self._child, self._since = self._start(), present
 
     def children(self) -> list[subprocess.Popen[bytes]]:
@@ -197,7 +206,7 @@ def tidy(config: Config, *, at: str) -> None:
     """
     db = connect(config.database)
     try:
-        db.execute(f"PRAGMA busy_timeout={_TIDY_WAIT_MS}")
+        db.execute("PRAGMA busy_timeout=500")  # half a second: visitors go first
         with transaction(db):
             sessions.sweep(db, at=at)
             drafts.sweep(db, at=at)

@@ -51,7 +51,12 @@ def test_there_is_enough_of_everything(full: Database) -> None:
 
 def test_every_theme_has_something_to_read(full: Database) -> None:
     tree = themes.tree(full)
-    used = {theme for entry in _visible(full, Viewer.PARTNER) for own in entry.themes for theme in themes.ancestors(tree, own)}
+    used = {
+        theme
+        for entry in _visible(full, Viewer.PARTNER)
+        for own in entry.themes
+        for theme in themes.ancestors(tree, own)
+    }
     assert used == set(tree)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
-from kb import cli, db as storage, entries, tombstones
+from kb import cli, entries, tombstones
+from kb import db as storage
 from kb.config import ROOT, SETTINGS
 from kb.db import Database
 from tests import factories
@@ -34,7 +35,9 @@ def _sections() -> dict[str, str]:
 
 
 def test_the_settings_page_is_the_one_that_is_made() -> None:
-    assert (DOCS / "settings.md").read_text("utf-8") == cli.settings_page(), "run: kb settings --markdown > docs/settings.md"
+    assert (DOCS / "settings.md").read_text("utf-8") == cli.settings_page(), (
+        "run: kb settings --markdown > docs/settings.md"
+    )
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

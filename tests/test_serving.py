@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import logging
 import os
 import re
@@ -61,7 +62,9 @@ class Site:
 
     def finds(self, word: str) -> bool:
         """Search for a word and say whether the page has it in a title of an entry."""
-        return bool(re.search(rf"<a [^>]*href=\"/entries/[^>]*>[^<]*(<[^>]*>)*{word}", self.get(f"/search?q={word}")[2]))
+        return bool(
+            re.search(rf"<a [^>]*href=\"/entries/[^>]*>[^<]*(<[^>]*>)*{word}", self.get(f"/search?q={word}")[2])
+        )
 
     def children(self) -> dict[str, int]:
         """Return the process ids of the web server and the indexer."""
@@ -251,13 +254,18 @@ def test_a_port_in_use_is_one_sentence() -> None:
     with serving.listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         assert serving.url(taken) == f"http://127.0.0.1:{port}"
-        with pytest.raises(serving.NotServed, match=f"^Port {port} on 127.0.0.1 is in use: choose another one with --port"):
+        with pytest.raises(
+            serving.NotServed, match=f"^Port {port} on 127.0.0.1 is in use: choose another one with --port"
+        ):
             serving.listen("127.0.0.1", port)
 
 
 @pytest.mark.parametrize(
     ("host", "told"),
-    [("nowhere.invalid", "The host nowhere.invalid is not known"), ("192.0.2.1", "The address 192.0.2.1:0 can not be used: Cannot assign")],
+    [
+        ("nowhere.invalid", "The host nowhere.invalid is not known"),
+        ("192.0.2.1", "The address 192.0.2.1:0 can not be used: Cannot assign"),
+    ],
 )
 def test_an_address_of_another_machine_is_one_sentence(host: str, told: str) -> None:
     with pytest.raises(serving.NotServed, match=told):
@@ -291,7 +299,7 @@ def test_a_child_that_dies_at_once_is_started_again_for_ever_but_ever_later(monk
     while clock[0] < 1200:
         keeper.look()
         clock[0] += 0.1
-    pauses = [round(later - earlier, 1) for earlier, later in zip(born, born[1:], strict=False)]
+    pauses = [round(later - earlier, 1) for earlier, later in itertools.pairwise(born)]
     assert pauses[0] < 0.8
     assert pauses == sorted(pauses)
     assert pauses[-1] == pytest.approx(30, abs=0.5)

@@ -35,7 +35,7 @@ def _differences(folder: Path, audience: Audience, db: Database, at: str) -> lis
     except Damaged as why:
         return [str(why)]
     try:
-        held = [(h.facts.entry_id, h.fingerprint) for h in snapshot.living()]
+        held = [(row.id, row.fingerprint) for row in snapshot.living()]
         checkpoint = snapshot.checkpoint.seq
     finally:
         snapshot.close()
@@ -51,10 +51,3 @@ def _differences(folder: Path, audience: Audience, db: Database, at: str) -> lis
     if checkpoint > outbox.last(db):
         lines.append("the checkpoint is ahead of the outbox")
     return sorted(lines)
-
-
-def stale(snapshot: Snapshot, audience: Audience, db: Database, at: str) -> frozenset[str]:
-    """Return the entries that are missing, must not be there, or are of another revision; cheap, since no text is read."""
-    found = {(held.facts.entry_id, held.facts.seq) for held in snapshot.living()}
-    wanted = {(v.entry_id, v.seq) for v in documents.visible(db, audience, at=at)}
-    return frozenset(entry_id for entry_id, _ in found ^ wanted)

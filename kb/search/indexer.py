@@ -8,39 +8,44 @@ import time
 from kb.config import Config
 from kb.db import Database, connect, now
 from kb.errors import Busy
-from kb.search import generations, index, outbox
+from kb.search import generations, outbox
+from kb.search.index import Indexes, sync
 
 _log = logging.getLogger(__name__)
 
 TICK = 0.2  # seconds between two looks; a publication has to be found within two seconds
-# Seconds between two looks for entries whose consent began or ended with time, and for files that changed without a trace.
+# Seconds between two looks for entries whose consent began or ended with time, and between two times that every file is checked,
+# since a disk can forget a bit without a trace.
 THOROUGH = 30.0
+CHECK = 600.0
 _LONGEST_PAUSE = 5.0
 
 
 class _Watch:
-    """What was seen last: the newest ticket, the files as the index left them, and when all was compared."""
+    """What was seen last: the newest ticket, the files as they were left, and when all was compared and checked."""
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        self._root = config.index
+        self._indexes = Indexes(config)
         self._seen: object = None
-        self._compared = -THOROUGH
+        self._compared = self._checked = time.monotonic() - CHECK
 
-    def look(self, db: Database) -> bool:
-        """Synchronise when there is a reason to, and say whether there was one."""
-        thorough = time.monotonic() - self._compared >= THOROUGH
-        if not thorough and self._state(db) == self._seen:
-            return False
+    def look(self, db: Database) -> None:
+        """Synchronise when there is a reason to."""
+        moment = time.monotonic()
+        thorough = moment - self._compared >= THOROUGH
         # Taken before: a ticket that comes meanwhile is a new state.
         last = outbox.last(db)
-        index.sync(self._config, db, now(), thorough=thorough)
-        self._seen = (last, generations.signature(self._config.index))
+        if not thorough and (last, generations.signature(self._root)) == self._seen:
+            return
+        if moment - self._checked >= CHECK:
+            self._indexes.forget()
+        self._indexes.sync(db, now(), thorough=thorough)
+        self._seen = (last, generations.signature(self._root))
         if thorough:
-            self._compared = time.monotonic()
-        return True
-
-    def _state(self, db: Database) -> object:
-        return outbox.last(db), generations.signature(self._config.index)
+            self._compared = moment
+        if moment - self._checked >= CHECK:
+            self._checked = moment
 
 
 def work(config: Config, stop: threading.Event) -> None:
@@ -76,6 +81,6 @@ def once(config: Config) -> None:
     """
     db = connect(config.database)
     try:
-        index.sync(config, db, now(), thorough=True, wait=30.0)
+        sync(config, db, now(), thorough=True, wait=30.0)
     finally:
         db.close()

@@ -9,6 +9,8 @@ from typing import Any
 
 from whoosh.reading import SegmentReader
 
+from kb.search.reading import Rows
+
 # Documents in a segment that is not merged any more, and how many shorter ones may lie beside those.
 FULL = 200
 SHORT_ONES = 12
@@ -44,23 +46,21 @@ def tidying(writer: Any, segments: list[Any]) -> list[Any]:
     return _rewrite(writer, segments, merged)
 
 
-def purging(entry_ids: Collection[str]) -> Policy:
-    """Return a merge policy that rewrites every segment which still holds the words of these deleted entries."""
+def purging(entry_ids: Collection[str], rows: Rows) -> Policy:
+    """Return a merge policy that rewrites every segment which still holds the words of these deleted entries.
+
+    Args:
+        rows: what the segments hold.
+    """
+
+    def holds(segment: Any) -> bool:
+        held = rows[segment.segment_id()]
+        return any(held[number].id in entry_ids for number in segment.deleted_docs())
 
     def policy(writer: Any, segments: list[Any]) -> list[Any]:
-        return _rewrite(writer, segments, [s for s in segments if _holds(writer, s, entry_ids)])
+        return _rewrite(writer, segments, [segment for segment in segments if holds(segment)])
 
     return policy
-
-
-def _holds(writer: Any, segment: Any, entry_ids: Collection[str]) -> bool:
-    if not segment.has_deletions():
-        return False
-    reader = SegmentReader(writer.storage, writer.schema, segment)
-    try:
-        return any(reader.stored_fields(number).get("id") in entry_ids for number in segment.deleted_docs())
-    finally:
-        reader.close()
 
 
 def _rewrite(writer: Any, segments: list[Any], chosen: list[Any]) -> list[Any]:

@@ -20,10 +20,13 @@ from kb.search.queries import MOST_EXPANSIONS, Understood, Word
 _K1, _B = 1.2, 0.75
 # Being filed under what a word names counts like a fairly rare word, the word as typed a little beside its stem.
 _FILED, _EXACT, _PHRASE, _PREFIX, _LIGHT = 2.0, 0.3, 2.0, 1.0, 0.2
+# Up to so many alternatives a tree of matchers is faster than an array of scores.
+_FEW = 16
 # What stands above all scores of words: an entry of exactly this title, the entry of this id.
 _TITLE, _ID = 1_000.0, 10_000.0
 
 Idf = dict[tuple[str, bytes], float]
+Term = tuple[str, str]
 
 
 class _Scoring(BM25F):  # type: ignore[misc] # Whoosh has no type information
@@ -57,34 +60,52 @@ def search(
         any_word: one of the words is enough; otherwise all have to be found, each in whatever language.
     """
     words = [word for word in asked.words if not word.light]
+    found = [_frequencies(reader, word) for word in words]
     named = names.of_words([word.forms for word in words])
-    wanted: list[Any] = [_any_of(word, filed) for word, filed in zip(words, named, strict=True)]
+    wanted = [_any_of([*terms, *filed]) for terms, filed in zip(found, named, strict=True)]
     wanted += [query.Phrase("exact", list(phrase), boost=_PHRASE) for phrase in asked.phrases]
-    notices = []
-    for prefix in asked.prefixes:
-        terms = _expansions(reader, prefix)
-        if len(terms) > MOST_EXPANSIONS:
-            notices.append("prefix_too_many")
-            terms = [prefix]
-        filed = [query.Term(*name) for name in sorted(names.of_prefix(prefix))]
-        found = query.Or([*(query.Term("exact", term) for term in terms), *filed])
-        wanted.append(query.ConstantScoreQuery(found, _PREFIX))
-    tree = query.Or(wanted) if any_word else query.And(wanted)
-    tree = query.AndMaybe(tree, query.Or(list(_bonus(asked))))
+    beginnings, notices = _beginnings(reader, names, asked.prefixes)
+    wanted += beginnings
+    tree = _or(wanted) if any_word else query.And(wanted)
+    tree = query.AndMaybe(tree, _or(list(_bonus(asked))))
     if asked.code:
-        tree = query.Or([tree, query.Term("id", asked.code, boost=_ID)])
-    searcher = Searcher(reader, weighting=_Scoring(_rarity(reader, words)), closereader=False)
+        tree = _or([tree, query.Term("id", asked.code, boost=_ID)])
+    searcher = Searcher(reader, weighting=_Scoring(_rarity(reader, found)), closereader=False)
     return list(searcher.search(tree, limit=None).items()), notices
 
 
-def _terms(word: Word) -> list[tuple[str, str]]:
-    return [*(("content", form) for form in sorted(word.forms)), ("exact", word.folded)]
+def _or(parts: list[Any]) -> Any:
+    """Match any of these; a tree of matchers for a few, an array of scores for many, which is what is faster for each."""
+    tree = query.Or(parts)
+    tree.matcher_type = query.Or.DEFAULT_MATCHER if len(parts) <= _FEW else query.Or.ARRAY_MATCHER
+    return tree
 
 
-def _any_of(word: Word, filed: Iterable[tuple[str, str]]) -> Any:
+def _frequencies(reader: Any, word: Word) -> dict[Term, int]:
+    """Return in how many documents each form of a word stands; forms that stand nowhere are left out."""
+    terms = [*(("content", form) for form in sorted(word.forms)), ("exact", word.folded)]
+    counted = {(field, text): int(reader.doc_frequency(field, text)) for field, text in terms}
+    return {term: frequency for term, frequency in counted.items() if frequency}
+
+
+def _any_of(terms: Iterable[Term]) -> Any:
     boosts = {"content": 1.0, "exact": _EXACT}
-    texts = [query.Term(field, term, boost=boosts[field]) for field, term in _terms(word)]
-    return query.Or([*texts, *(query.Term(field, value, boost=_FILED) for field, value in sorted(filed))])
+    return _or([query.Term(field, text, boost=boosts.get(field, _FILED)) for field, text in terms])
+
+
+def _beginnings(reader: Any, names: Names, prefixes: Iterable[str]) -> tuple[list[Any], list[str]]:
+    """Return a query for each beginning of a word, and notices; all together expand to a limited number of words."""
+    queries, notices, left = [], [], MOST_EXPANSIONS
+    for prefix in prefixes:
+        words = [term.decode() for term in islice(reader.expand_prefix("exact", prefix), left + 1)]
+        if len(words) > left:
+            notices.append("prefix_too_many")
+            words = [prefix]
+        left -= len(words)
+        filed = [query.Term(field, value) for field, value in sorted(names.of_prefix(prefix))]
+        any_of = _or([*(query.Term("exact", word) for word in words), *filed])
+        queries.append(query.ConstantScoreQuery(any_of, _PREFIX))
+    return queries, notices
 
 
 def _bonus(asked: Understood) -> Iterable[Any]:
@@ -95,18 +116,13 @@ def _bonus(asked: Understood) -> Iterable[Any]:
             yield from (query.Term("content", form, boost=_LIGHT) for form in sorted(word.forms))
 
 
-def _expansions(reader: Any, prefix: str) -> list[str]:
-    """Return the indexed words with this beginning, at most one more than allowed."""
-    return [term.decode() for term in islice(reader.expand_prefix("exact", prefix), MOST_EXPANSIONS + 1)]
-
-
-def _rarity(reader: Any, words: Iterable[Word]) -> Idf:
+def _rarity(reader: Any, found: Iterable[dict[Term, int]]) -> Idf:
     """Return for each term the inverse document frequency of its word: that of the most frequent form."""
     documents = reader.doc_count_all()
     idf: Idf = {}
-    for word in words:
-        frequency = {(field, term.encode()): int(reader.doc_frequency(field, term)) for field, term in _terms(word)}
-        most = max(frequency.values())
-        for term in frequency:
+    for frequencies in found:
+        most = max(frequencies.values(), default=0)
+        for field, text in frequencies:
+            term = (field, text.encode())
             idf[term] = max(idf.get(term, 0.0), log(1 + (documents - most + 0.5) / (most + 0.5)))
     return idf

@@ -1,6 +1,6 @@
 """Read one index: open it fresh, know what it holds, and say how far it has come."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,9 @@ from kb.search import names, storage
 from kb.search.documents import Facts
 from kb.search.storage import Damaged
 
+# Ids of the two documents that are no entries; public ids of entries have eight symbols and no vowel "i", "o" or "u".
 CHECKPOINT = "checkpoint"
 NAMES = "names"
-
-Cache = dict[str, tuple["Held | None", ...]]
 
 
 @dataclass(frozen=True)
@@ -25,35 +24,39 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What is stored beside one document."""
+class Row:
+    """What is stored beside one document; ``facts`` is None for one that is no entry."""
 
-    facts: Facts
+    id: str
+    facts: Facts | None
     fingerprint: str
+
+
+# The rows of each segment by its name. Segments never change, so rows are read once.
+Rows = dict[str, tuple[Row, ...]]
 
 
 class Snapshot:
     """One index at one moment; it never changes, and is closed when something newer is there.
 
-    ``held`` has what is stored beside each document, by its number; None for one that is no entry.
-
-    Not to be used by two threads at once: Whoosh's readers move a shared file position.
+    ``rows`` has what is stored beside each document, by its number, deleted ones included. Not to be used by two threads at once:
+    Whoosh's readers move a shared file position.
 
     Args:
         folder: of the index of one audience.
-        cache: stored facts by segment, kept by the caller between snapshots, since segments never change.
+        known: rows by segment, kept by the caller from one snapshot to the next.
 
     Raises:
         Damaged: when anything is wrong with the index.
     """
 
-    def __init__(self, folder: Path, cache: Cache | None = None) -> None:
+    def __init__(self, folder: Path, known: Rows | None = None) -> None:
         # Before opening: a commit in between is then noticed at the next look, and never missed.
         self._toc = storage.newest(folder)
         self._stat = _stat(self._toc)
         self.reader = storage.open_reader(storage.open_index(folder))
         try:
-            self.held = tuple(_held(self.reader, {} if cache is None else cache))
+            self.rows = tuple(_all_rows(self.reader, {} if known is None else known))
             self.checkpoint = Checkpoint(*_stored(self.reader, CHECKPOINT)["checkpoint"])
             self.names = names.ready(tuple(_stored(self.reader, NAMES)["names"]))
         except Damaged:
@@ -65,9 +68,9 @@ class Snapshot:
         """Say whether nothing was written since: one ``stat`` of the table of contents, which each commit replaces."""
         return self._stat is not None and _stat(self._toc) == self._stat
 
-    def living(self) -> Iterator[Held]:
-        """Yield what is stored beside each document that is not deleted."""
-        return (held for number, held in enumerate(self.held) if held and not self.reader.is_deleted(number))
+    def living(self) -> Iterator[Row]:
+        """Yield the rows of the entries that are not deleted."""
+        return (row for number, row in enumerate(self.rows) if row.facts and not self.reader.is_deleted(number))
 
     def close(self) -> None:
         """Let go of the memory."""
@@ -82,20 +85,30 @@ def _stat(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _held(reader: Any, cache: Cache) -> Iterator[Held | None]:
-    names = []
-    for leaf, _ in reader.leaf_readers():
+def _all_rows(reader: Any, known: Rows) -> Iterator[Row]:
+    leaves = [leaf for leaf, _ in reader.leaf_readers()]
+    keep(known, [leaf.segment().segment_id() for leaf in leaves])
+    for leaf in leaves:
         name = leaf.segment().segment_id()
-        names.append(name)
-        if name not in cache:
-            cache[name] = tuple(_unpack(leaf.stored_fields(number)) for number in range(leaf.doc_count_all()))
-        yield from cache[name]
-    for name in cache.keys() - set(names):
-        del cache[name]
+        if name not in known:
+            known[name] = rows_of(leaf)
+        yield from known[name]
 
 
-def _unpack(stored: dict[str, Any]) -> Held | None:
-    return Held(Facts(*stored["facts"]), stored["fingerprint"]) if "facts" in stored else None
+def keep(known: Rows, segments: Iterable[str]) -> None:
+    """Forget the rows of all segments but these."""
+    for name in known.keys() - set(segments):
+        del known[name]
+
+
+def rows_of(leaf: Any) -> tuple[Row, ...]:
+    """Read the rows of one segment (``whoosh.reading.SegmentReader``)."""
+    return tuple(_row(leaf.stored_fields(number)) for number in range(leaf.doc_count_all()))
+
+
+def _row(stored: dict[str, Any]) -> Row:
+    facts = Facts(*stored["facts"]) if "facts" in stored else None
+    return Row(stored["id"], facts, stored.get("fingerprint", ""))
 
 
 def _stored(reader: Any, name: str) -> dict[str, Any]:

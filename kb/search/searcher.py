@@ -12,7 +12,7 @@ from kb.consent import REACH, Audience, Viewer
 from kb.search import generations, ranking
 from kb.search.documents import Facts
 from kb.search.queries import Understood
-from kb.search.reading import Cache, Snapshot
+from kb.search.reading import Rows, Snapshot
 from kb.search.storage import Damaged
 
 Matches = list[tuple[Facts, float]]
@@ -27,7 +27,7 @@ class _Slot:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     snapshot: Snapshot | None = None
-    cache: Cache = field(default_factory=dict)
+    rows: Rows = field(default_factory=dict)
 
 
 class Searcher:
@@ -54,7 +54,7 @@ class Searcher:
                 locks.enter_context(slot.lock)
                 snapshots.append(self._fresh(slot, audience))
             if asked.empty:
-                return [(held.facts, 0.0) for snapshot in snapshots for held in snapshot.living()], []
+                return [(row.facts, 0.0) for snapshot in snapshots for row in snapshot.living() if row.facts], []
             return _search(snapshots, asked, any_word=any_word)
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class Searcher:
         self._drop(slot)
         for left in reversed(range(_TRIES)):
             try:
-                slot.snapshot = Snapshot(generations.current(self._root) / audience, slot.cache)
+                slot.snapshot = Snapshot(generations.current(self._root) / audience, slot.rows)
                 return slot.snapshot
             except Damaged:
                 # A commit or a swap may have come between two looks at the folder.
@@ -88,8 +88,8 @@ class Searcher:
 def _search(snapshots: list[Snapshot], asked: Understood, *, any_word: bool) -> tuple[Matches, list[str]]:
     """Search several indexes as one."""
     leaves = [leaf for snapshot in snapshots for leaf, _ in snapshot.reader.leaf_readers()]
-    held = [one for snapshot in snapshots for one in snapshot.held]
+    rows = [row for snapshot in snapshots for row in snapshot.rows]
     reader = leaves[0] if len(leaves) == 1 else MultiReader(leaves)
     numbers, notices = ranking.search(reader, snapshots[0].names, asked, any_word=any_word)
-    found = [(held[number], score) for number, score in numbers]
-    return [(one.facts, score) for one, score in found if one], notices
+    found = [(rows[number].facts, score) for number, score in numbers]
+    return [(facts, score) for facts, score in found if facts], notices

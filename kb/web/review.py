@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from kb import accounts, codes, entries, moderation, places, themes, workflow
+from kb import accounts, codes, entries, moderation, places, themes, translations, workflow
 from kb.accounts import Account
 from kb.db import Database
 from kb.entries import Entry, Kind, State, Text
@@ -176,6 +176,7 @@ def _page(entry: Entry, typed: DeskForm | None = None, error: KBError | None = N
             typed.look_at(held.newest)
             meantime = side_by_side(new, typed.text(new)) if isinstance(typed, forms.TextForm) else None
     compared = side_by_side(old, new)
+    in_newest = translations.of(db, [(entry.id, entry.seq)]).get(entry.id, {}).values()
     view = request.args.get("view", "")
     return render_template(
         "moderation/desk.html",
@@ -186,32 +187,32 @@ def _page(entry: Entry, typed: DeskForm | None = None, error: KBError | None = N
         forms=shown,
         typed=typed,
         error=error,
-        told=_told(error, held, typed) if error else [],
+        told=_told(error, held, "edit" if typed.action == "file_under" else typed.action) if error and typed else [],
         meantime=meantime,
         changes=sum(row.changed for lines in compared.values() for row in lines),
         rows=side_by_side(old, old) if view == "original" else compared,
         agreed=agreed(db, held),
         thread=moderation.messages(db, entry.id),
         trail=[(row, sentence(row, held.names)) for row in moderation.history(db, entry.id)],
+        others=list(in_newest),
+        lost=not in_newest and bool(translations.of(db, [(entry.id, held.first.seq)])),
         themes=themes.tree(db),
         regions=places.regions(db),
     )
 
 
-def _told(error: KBError, held: Desk, typed: DeskForm | None) -> list[str]:
-    """Say in whole sentences why an act was refused."""
+def _told(error: KBError, held: Desk, action: str) -> list[str]:
+    """Say in whole sentences why an act was refused; faults of fields are told at the fields."""
     if isinstance(error, Invalid):
         return []
-    if isinstance(error, NotAllowed) and typed is not None:
-        return held.why_not(Action(typed.action)) if typed.action in list(Action) else held.why_not(Action.EDIT)
-    if isinstance(error, WrongState):
-        return [_("It stands elsewhere by now: %(state)s.", state=STATES[held.entry.state])]
     if isinstance(error, ConsentMissing):
         return [_("No consent is in force. Without it nothing can be published.")]
     if isinstance(error, Busy):
         return [_("The database is busy. Please try again in a moment.")]
-    if held.holder is not None and held.holder != held.me.id:
-        return held.why_not(Action.EDIT)
+    if why := held.why_not(action):
+        return why
+    if action not in held.actions:
+        return [_("It stands elsewhere by now: %(state)s.", state=STATES[held.entry.state])]
     return [_("The text was changed while you looked at it. Please read the newer text, then decide again.")]
 
 

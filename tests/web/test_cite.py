@@ -1,0 +1,174 @@
+"""Cite: what the box and the files say, and that only the public credit line ever gets there."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from kb.db import Database
+from kb.entries import Text
+from tests import factories
+from tests.factories import Made
+from tests.pages import Page, Visitor, text_of
+
+MEDIA_TYPES = {
+    "bib": "application/x-bibtex",
+    "ris": "application/x-research-info-systems",
+    "csl.json": "application/vnd.citationstyles.csl+json",
+    "txt": "text/plain",
+}
+# What the consent says about the name, and the author in the reference.
+CREDITS = [
+    ({"attribution": "anonymous"}, None),
+    ({"attribution": "anonymous", "credit": "Forgotten Name"}, None),  # a name that may not be shown stays out
+    ({"attribution": "pseudonym", "credit": "Amal"}, [{"literal": "Amal"}]),
+    ({"attribution": "real_name", "credit": "Amina Haddad"}, [{"literal": "Amina Haddad"}]),
+]
+
+
+def shown(made: Made) -> str:
+    """Return the id as it is shown."""
+    return f"{made.id[:4]}-{made.id[4:]}"
+
+
+def item(visitor: Visitor, made: Made, rest: str = ".csl.json") -> dict[str, object]:
+    """Return the CSL item of an entry."""
+    found: dict[str, object] = json.loads(visitor.open(f"/entries/{shown(made)}{rest}").get_data(as_text=True))[0]
+    return found
+
+
+def meta(page: Page) -> list[tuple[str | None, str | None]]:
+    """Return the meta elements for reference managers."""
+    return [(e.get("name"), e.get("content")) for e in page.all("meta") if (e.get("name") or "").startswith(("citation_", "DC."))]
+
+
+@pytest.mark.parametrize("extension", MEDIA_TYPES)
+@pytest.mark.parametrize("version", ["", "/v/1"])
+def test_files_work(sam: Visitor, db: Database, extension: str, version: str) -> None:
+    made = factories.practice(db, title="../../etc/passwd\u202e \" ; filename=x.exe")
+
+    answer = sam.open(f"/entries/{shown(made)}{version}.{extension}")
+
+    assert answer.status_code == 200
+    assert answer.mimetype == MEDIA_TYPES[extension]
+    name = f"{shown(made)}-v1" if version else shown(made)
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}.{extension}"'
+    assert f"http://127.0.0.1:8000/entries/{shown(made)}/v/1" in answer.get_data(as_text=True)
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("extension", ["exe", "json", "bibtex", "csl", "html", "bib.txt"])
+def test_other_files_do_not_exist(sam: Visitor, db: Database, extension: str) -> None:
+    made = factories.practice(db)
+
+    assert sam.open(f"/entries/{shown(made)}.{extension}").status_code == 404
+
+
+@pytest.mark.parametrize("terms, author", CREDITS)
+def test_only_the_public_credit_line_is_cited(sam: Visitor, db: Database, terms: dict[str, str], author: object) -> None:
+    made = factories.testimony(db, **terms)
+
+    assert item(sam, made).get("author") == author
+    pages = [sam.page(f"/entries/{shown(made)}{rest}") for rest in ("", "/cite", "/v/1")]
+    assert all("Forgotten Name" not in page.html for page in pages)
+    names = [content for name, content in meta(pages[0]) if name == "citation_author"]
+    assert names == ([f"{n}," if " " in n else n for a in author for n in [a["literal"]]] if isinstance(author, list) else [])
+
+
+def test_a_practice_is_cited_under_its_organisation(sam: Visitor, db: Database) -> None:
+    made = factories.practice(db, attribution="organisation", organisation="test-association")
+
+    assert item(sam, made)["author"] == [{"literal": "Test association (sample)"}]
+    assert ("citation_author", "Test association (sample),") in meta(sam.page(f"/entries/{shown(made)}"))
+
+
+def test_a_practice_of_an_organisation_that_is_not_ours(sam: Visitor, db: Database) -> None:
+    made = factories.practice(db, attribution="organisation", content={"organisation": "Kegelklub Nord"})
+
+    assert item(sam, made)["author"] == [{"literal": "Kegelklub Nord"}]
+
+
+@pytest.mark.parametrize("make", [factories.testimony, factories.practice])
+def test_the_box_works(sam: Visitor, db: Database, make: Callable[..., Made]) -> None:
+    made = make(db, title="Words at the table", attribution="pseudonym", credit="Amal")
+
+    for style, words in {"chicago": "Amal, ", "apa": "Amal. (", "iso690": "Amal, 20"}.items():
+        for rest in ("", "/cite"):
+            page = sam.page(f"/entries/{shown(made)}{rest}?style={style}")
+            assert text_of(page.one("p", id="citetext")).startswith(words)
+            current = [text_of(a) for a in page.one("ul", klass="tabs").iter("a") if a.get("aria-current")]
+            assert current == [{"chicago": "Chicago", "apa": "APA 7", "iso690": "ISO 690"}[style]]
+            assert f"http://127.0.0.1:8000/entries/{shown(made)}/v/1" in page.links()
+            for extension in MEDIA_TYPES:
+                assert f"/entries/{shown(made)}/v/1.{extension}" in page.links()
+
+
+@pytest.mark.parametrize("query", ["style=nonsense", "style=", "p=0", "p=-1", "p=x", "p=99999", "p=%00", "lang=xx"])
+def test_odd_wishes_are_passed_over(sam: Visitor, db: Database, query: str) -> None:
+    made = factories.testimony(db)
+
+    plain, odd = (text_of(sam.page(f"/entries/{shown(made)}/cite?{q}").one("p", id="citetext")) for q in ("", query))
+    assert plain == odd or query == "p=99999"
+
+
+def test_a_paragraph_can_be_cited(sam: Visitor, db: Database) -> None:
+    made = factories.testimony(db)
+
+    page = sam.page(f"/entries/{shown(made)}/cite?p=2&style=apa")
+
+    assert "para. 2" in text_of(page.one("p", id="citetext"))
+    assert page.one("input", id="p").get("value") == "2"
+    assert not sam.page(f"/entries/{shown(factories.practice(db))}/cite?p=2").all("input", id="p")
+
+
+def test_a_translation_is_cited_as_one(sam: Visitor, db: Database) -> None:
+    made = factories.practice(db, title="Swim first", others=(Text("de", "Erst schwimmen", "Kurz.", {"context": "x"}),))
+
+    german = item(sam, made, "/v/1.csl.json?lang=de")
+
+    assert german["title"] == "Erst schwimmen"
+    assert german["URL"] == f"http://127.0.0.1:8000/entries/{shown(made)}/v/1?lang=de"
+    assert "original language: English" in str(item(sam, made, "/v/1.csl.json?lang=de&ui=en")["genre"])
+    assert f"/entries/{shown(made)}/v/1.bib?lang=de" in sam.page(f"/entries/{shown(made)}?lang=de").links()
+
+
+def test_a_file_does_not_carry_the_summary_of_a_testimony(sam: Visitor, db: Database) -> None:
+    told = factories.testimony(db, summary="She came from a small village.")
+    done = factories.practice(db, summary="A swimming hour for all.")
+
+    assert "abstract" not in item(sam, told)
+    assert item(sam, done)["abstract"] == "A swimming hour for all."
+
+
+def test_a_testimony_is_dated_by_the_month(sam: Visitor, db: Database) -> None:
+    made = factories.testimony(db)
+
+    assert [len(parts) for parts in item(sam, made)["issued"]["date-parts"]] == [2]  # type: ignore[index]
+    assert [len((c or "").split("/")) for n, c in meta(sam.page(f"/entries/{shown(made)}")) if n == "citation_publication_date"] == [2]
+
+
+def test_meta_elements_name_no_place_and_no_description(sam: Visitor, db: Database) -> None:
+    made = factories.testimony(db, summary="From a village by the sea.", region="LT027")
+
+    found = meta(sam.page(f"/entries/{shown(made)}"))
+
+    assert {name for name, _ in found}.isdisjoint({"DC.description", "DC.coverage"})
+    assert [content for name, content in found if name == "DC.type"] == ["Text"]
+    assert not any("village" in (content or "") or "Taurag" in (content or "") for _, content in found)
+
+
+def test_the_address_never_follows_the_host_header(sam: Visitor, db: Database) -> None:
+    made = factories.practice(db)
+
+    answer = sam.browser.get(f"/entries/{shown(made)}.txt", headers={"Host": "localhost:8000"})
+
+    assert answer.status_code == 200
+    assert "http://127.0.0.1:8000/" in answer.get_data(as_text=True)
+    assert sam.browser.get(f"/entries/{shown(made)}.txt", headers={"Host": "evil.example"}).status_code == 400
+
+
+@pytest.mark.parametrize("audience, words", [("partners", "Only signed-in members"), ("moderators", "Only moderators")])
+def test_a_hidden_address_says_who_can_open_it(marek: Visitor, db: Database, audience: str, words: str) -> None:
+    made = factories.testimony(db, audience=audience)
+
+    assert words in marek.page(f"/entries/{shown(made)}/cite").main
