@@ -16,7 +16,6 @@ from kb.config import ROOT, Config
 from kb.consent import Viewer
 from kb.db import Database, connect, rows, value
 from kb.entries import Entry, State
-from kb.search.doctor import compare
 
 # What every connection must answer; the reasons are in docs/decisions/0004-storage.md.
 _PRAGMAS = {
@@ -225,6 +224,9 @@ def _gate(db: Database, at: str) -> Iterator[str]:
 
 
 def _index(config: Config, db: Database, at: str) -> Iterator[str]:
+    # Whoosh takes long to import, and every command imports this module.
+    from kb.search.doctor import compare
+
     until = time.monotonic() + _PATIENCE
     while (differences := compare(config, db, at)) and time.monotonic() < until:
         time.sleep(0.5)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kb.entries import Text
 from kb.web.difference import Op, Pair, Piece, compare, cut, sections, side_by_side
 
-PARAGRAPHS = st.lists(st.text(alphabet="ab ,.é\nщ", min_size=1, max_size=40).map(str.strip).filter(None), max_size=6)
+PARAGRAPHS = st.lists(st.text(alphabet="ab ,.é\nщ", min_size=1, max_size=40).map(str.strip).filter(bool), max_size=6)
 
 
 def shown(pairs: list[Pair]) -> list[tuple[str, str]]:
@@ -34,7 +34,7 @@ def shown(pairs: list[Pair]) -> list[tuple[str, str]]:
             ["We lived in a shared house, eleven people."],
             [("We lived in [-Ringstraße 14-], eleven people.", "We lived in {+a shared house+}, eleven people.")],
         ),
-        (["I was nobody. Then I sang."], ["I sang."], [("I [-was nobody. Then I -]sang.".replace(" -]", "-] "), "I sang.")]),
+        (["I was nobody. Then I sang."], ["I sang."], [("I [-was nobody. Then I-] sang.", "I sang.")]),
         # a paragraph that is gone, and one that is new
         (["One two.", "Three four.", "Five six."], ["One two.", "Five six."], [("One two.", "One two."), ("[-Three four.-]", ""), ("Five six.", "Five six.")]),
         (["One two."], ["One two.", "New."], [("One two.", "One two."), ("", "{+New.+}")]),
@@ -42,7 +42,7 @@ def shown(pairs: list[Pair]) -> list[tuple[str, str]]:
         (
             ["Somebody shouted at the fence.", "The trainer asked what I did before."],
             ["The trainer asked what I did."],
-            [("[-Somebody shouted at the fence.-]", ""), ("The trainer asked what I did[- before-].", "The trainer asked what I did.")],
+            [("[-Somebody shouted at the fence.-]", ""), ("The trainer asked what I did [-before-].", "The trainer asked what I did.")],
         ),
         # right to left
         (["سلام، من احمد هستم."], ["سلام، من هستم."], [("سلام، من [-احمد-] هستم.", "سلام، من هستم.")]),

@@ -83,7 +83,8 @@ def of(seen: Sequence[Visible]) -> list[Card]:
     terms = consent.terms(db, [v.consent_id for v in seen])
     regions, organisations, tree = places.regions(db), places.organisations(db), themes.tree(db)
     read_in = {
-        entry_id: {revision.text.lang: revision.text} | translated.get(entry_id, {}) for entry_id, revision in texts.items()
+        entry_id: {revision.text.lang: revision.text} | translated.get(entry_id, {})
+        for entry_id, revision in texts.items()
     }
     return [
         Card(

@@ -113,7 +113,10 @@ def meta(opened: Reading) -> list[tuple[str, str]]:
     """
     item = citation.csl(citable(opened), i18n.ui_language())
     issued = item["issued"]["date-parts"][0]
-    names = [name["literal"] if "literal" in name else f"{name['family']}, {name['given']}" for name in item.get("author", [])]
+    names = [
+        name["literal"] if "literal" in name else f"{name['family']}, {name['given']}"
+        for name in item.get("author", [])
+    ]
     whole = [name if "," in name or " " not in name else f"{name}," for name in names]
     pairs = [
         ("citation_title", item["title"]),
@@ -121,7 +124,10 @@ def meta(opened: Reading) -> list[tuple[str, str]]:
         ("citation_publication_date", "/".join(f"{part:02}" for part in issued)),
         ("citation_language", item["language"]),
         ("citation_public_url", item["URL"]),
-        ("citation_technical_report_institution" if item["type"] == "report" else "citation_publisher", item["publisher"]),
+        (
+            "citation_technical_report_institution" if item["type"] == "report" else "citation_publisher",
+            item["publisher"],
+        ),
         ("DC.title", item["title"]),
         *(("DC.creator", name) for name in names),
         ("DC.date", "-".join(f"{part:02}" for part in issued)),
@@ -138,7 +144,11 @@ def panel(entry_id: str) -> str:
     """Show the citation of an entry in every style, with its files."""
     opened = reading.newest(entry_id)
     return render_template(
-        "cite/panel.html", opened=opened, box=box(opened), styles=citation.STYLE_NAMES, quoting=QUOTING[opened.terms.quote]
+        "cite/panel.html",
+        opened=opened,
+        box=box(opened),
+        styles=citation.STYLE_NAMES,
+        quoting=QUOTING[opened.terms.quote],
     )
 
 

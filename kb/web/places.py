@@ -78,7 +78,13 @@ def all_themes() -> Answer:
     tree = themes.tree(get_db())
     grouped = cards.by_theme(cards.everything(), tree)
     below = {theme_id: themes.children(tree, theme_id) for theme_id in tree}
-    return page("places/themes.html", [], top=themes.children(tree, None), below=below, counts={t: len(found) for t, found in grouped.items()})
+    return page(
+        "places/themes.html",
+        [],
+        top=themes.children(tree, None),
+        below=below,
+        counts={t: len(found) for t, found in grouped.items()},
+    )
 
 
 @blueprint.get("/themes/<theme_id>")

@@ -38,7 +38,11 @@ def home() -> Answer:
     indexed = cards.indexed(newest, [voice.card] if voice else [])
     text = render_template(
         "public/home.html",
-        themes=[(tree[t], themes.colour(tree, t), themes.children(tree, t), len(by_theme.get(t, ()))) for t in themes.TOP if t in tree],
+        themes=[
+            (tree[t], themes.colour(tree, t), themes.children(tree, t), len(by_theme.get(t, ())))
+            for t in themes.TOP
+            if t in tree
+        ],
         newest=newest,
         voice=voice,
         regions=places.regions(db),

@@ -84,7 +84,12 @@ def newest(shown_id: str) -> Reading:
         tombstones.raise_if_gone(db, entry_id)
         raise NotFound("no such entry")
     seen = found[0]
-    return _reading(seen, entries.get(db, entry_id), entries.revision(db, entry_id, seen.seq), consent.terms(db, [seen.consent_id])[seen.consent_id])
+    return _reading(
+        seen,
+        entries.get(db, entry_id),
+        entries.revision(db, entry_id, seen.seq),
+        consent.terms(db, [seen.consent_id])[seen.consent_id],
+    )
 
 
 def at_version(shown_id: str, version: int) -> Reading | None:
@@ -125,6 +130,12 @@ def choose(texts: dict[str, Text], original: str) -> str:
 def address(reading: Reading, *, version: bool = True) -> str:
     """Return the absolute address of an entry, of exactly this version or of whatever is newest."""
     shown = show_id(reading.entry.id)
-    path = url_for("public.version", entry_id=shown, n=reading.version) if version else url_for("public.entry", entry_id=shown)
-    translated = f"?{urlencode({'lang': reading.lang})}" if version and reading.lang != reading.revision.text.lang else ""
+    path = (
+        url_for("public.version", entry_id=shown, n=reading.version)
+        if version
+        else url_for("public.entry", entry_id=shown)
+    )
+    translated = (
+        f"?{urlencode({'lang': reading.lang})}" if version and reading.lang != reading.revision.text.lang else ""
+    )
     return cast(str, config()["BASE_URL"]).rstrip("/") + path + translated

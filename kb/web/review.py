@@ -9,6 +9,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
+from wtforms.fields import SelectChoice
 
 from kb import accounts, codes, entries, moderation, places, themes, translations, workflow
 from kb.accounts import Account
@@ -245,10 +246,8 @@ def _text_form(held: Desk, sent: "MultiDict[str, str] | None") -> DeskForm:
 
 def _file_form(held: Desk, sent: "MultiDict[str, str] | None") -> DeskForm:
     form = forms.FileForm("file_under", sent, forms.file_fields(held.entry))
-    form.region.choices = [
-        ("", _("not said")),
-        *((r.id, pick(r.names, ui_language())) for r in places.regions(get_db()).values()),
-    ]
+    named = [SelectChoice(r.id, pick(r.names, ui_language())) for r in places.regions(get_db()).values()]
+    form.region.choices = [SelectChoice("", _("not said")), *named]
     return form
 
 

@@ -27,7 +27,9 @@ NOTICES = {
     "too_long": _l("Only the first %(n)s characters were searched for.", n=LONGEST_QUERY),
     "too_many_words": _l("Only the first %(n)s words were searched for.", n=MOST_WORDS),
     "word_too_long": _l("A very long word was shortened."),
-    "prefix_too_short": _l("In front of a star stand at least %(n)s letters; the star was passed over.", n=SHORTEST_PREFIX),
+    "prefix_too_short": _l(
+        "In front of a star stand at least %(n)s letters; the star was passed over.", n=SHORTEST_PREFIX
+    ),
     "prefix_too_many": _l("Very many words begin like this; only the word itself was searched for."),
     "no_words": _l("There is no word in what you typed, so everything is shown."),
     "any_word": _l("No entry holds all these words. These entries hold at least one of them."),
@@ -163,7 +165,9 @@ def _choices(name: str, query: Query, answer: Answer, names: Names) -> list[Choi
     return sorted(choices, key=lambda c: languages.sort_key(c.label, i18n.ui_language()))
 
 
-def _tree(parent: str | None, depth: int, counts: dict[str, int], chosen: tuple[str, ...], names: Names) -> list[Choice]:
+def _tree(
+    parent: str | None, depth: int, counts: dict[str, int], chosen: tuple[str, ...], names: Names
+) -> list[Choice]:
     """Return the top themes, and what is narrower below those that are chosen or lead to a chosen one."""
     choices: list[Choice] = []
     opened = {above for theme_id in chosen for above in themes.ancestors(names.tree, theme_id)}
@@ -185,4 +189,3 @@ def _years(answer: Answer, query: Query) -> list[tuple[int, int, bool]]:
     first = max(min(answer.years), last - MOST_YEARS + 1)
     low, high = query.year_from or 0, query.year_to or last
     return [(year, answer.years.get(year, 0), low <= year <= high) for year in range(first, last + 1)]
-

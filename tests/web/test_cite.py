@@ -39,13 +39,17 @@ def item(visitor: Visitor, made: Made, rest: str = ".csl.json") -> dict[str, obj
 
 def meta(page: Page) -> list[tuple[str | None, str | None]]:
     """Return the meta elements for reference managers."""
-    return [(e.get("name"), e.get("content")) for e in page.all("meta") if (e.get("name") or "").startswith(("citation_", "DC."))]
+    return [
+        (e.get("name"), e.get("content"))
+        for e in page.all("meta")
+        if (e.get("name") or "").startswith(("citation_", "DC."))
+    ]
 
 
 @pytest.mark.parametrize("extension", MEDIA_TYPES)
 @pytest.mark.parametrize("version", ["", "/v/1"])
 def test_files_work(sam: Visitor, db: Database, extension: str, version: str) -> None:
-    made = factories.practice(db, title="../../etc/passwd\u202e \" ; filename=x.exe")
+    made = factories.practice(db, title='../../etc/passwd\u202e " ; filename=x.exe')
 
     answer = sam.open(f"/entries/{shown(made)}{version}.{extension}")
 
@@ -65,14 +69,18 @@ def test_other_files_do_not_exist(sam: Visitor, db: Database, extension: str) ->
 
 
 @pytest.mark.parametrize("terms, author", CREDITS)
-def test_only_the_public_credit_line_is_cited(sam: Visitor, db: Database, terms: dict[str, str], author: object) -> None:
+def test_only_the_public_credit_line_is_cited(
+    sam: Visitor, db: Database, terms: dict[str, str], author: object
+) -> None:
     made = factories.testimony(db, **terms)
 
     assert item(sam, made).get("author") == author
     pages = [sam.page(f"/entries/{shown(made)}{rest}") for rest in ("", "/cite", "/v/1")]
     assert all("Forgotten Name" not in page.html for page in pages)
     names = [content for name, content in meta(pages[0]) if name == "citation_author"]
-    assert names == ([f"{n}," if " " in n else n for a in author for n in [a["literal"]]] if isinstance(author, list) else [])
+    assert names == (
+        [f"{n}," if " " in n else n for a in author for n in [a["literal"]]] if isinstance(author, list) else []
+    )
 
 
 def test_a_practice_is_cited_under_its_organisation(sam: Visitor, db: Database) -> None:
@@ -144,7 +152,11 @@ def test_a_testimony_is_dated_by_the_month(sam: Visitor, db: Database) -> None:
     made = factories.testimony(db)
 
     assert [len(parts) for parts in item(sam, made)["issued"]["date-parts"]] == [2]  # type: ignore[index]
-    assert [len((c or "").split("/")) for n, c in meta(sam.page(f"/entries/{shown(made)}")) if n == "citation_publication_date"] == [2]
+    assert [
+        len((c or "").split("/"))
+        for n, c in meta(sam.page(f"/entries/{shown(made)}"))
+        if n == "citation_publication_date"
+    ] == [2]
 
 
 def test_meta_elements_name_no_place_and_no_description(sam: Visitor, db: Database) -> None:

@@ -7,6 +7,8 @@ from kb.db import Database
 from tests import factories
 from tests.pages import Visitor, text_of
 
+SVG = "{http://www.w3.org/2000/svg}"
+
 
 def test_every_theme_has_a_page(sam: Visitor, db: Database) -> None:
     for theme in list(themes.tree(db).values())[::6]:
@@ -20,9 +22,20 @@ def test_a_theme_works(sam: Visitor, db: Database) -> None:
     page = sam.page("/themes/language_learning")
 
     assert "1 entry" in page.main and "In the language café" in page.main  # what is narrower counts too
-    assert {"/themes/informal_learning", "/themes/language_cafe", "/search?theme=language_learning"} <= set(page.links())
+    assert {"/themes/informal_learning", "/themes/language_cafe", "/search?theme=language_learning"} <= set(
+        page.links()
+    )
     labels = {(dd.get("lang"), dd.get("dir")) for dd in page.root.iter("dd") if dd.get("lang")}
-    assert labels == {("de", "ltr"), ("pl", "ltr"), ("lt", "ltr"), ("sv", "ltr"), ("uk", "ltr"), ("ru", "ltr"), ("ar", "rtl"), ("fa", "rtl")}
+    assert labels == {
+        ("de", "ltr"),
+        ("pl", "ltr"),
+        ("lt", "ltr"),
+        ("sv", "ltr"),
+        ("uk", "ltr"),
+        ("ru", "ltr"),
+        ("ar", "rtl"),
+        ("fa", "rtl"),
+    }
     assert [text_of(code) for code in page.root.iter("code")] == ["language_learning", "783", "1581"]
     assert not [a for a in page.links() if "eurovoc" in a]
 
@@ -45,18 +58,23 @@ def test_a_region_works(sam: Visitor, db: Database) -> None:
     assert page.h1 == "Słupsk subregion (Bytów)"
     assert "By the lake" in page.main and "1 entry" in page.main
     assert {"/partners/gmina-bytow", "/search?region=PL636"} <= set(page.links())
-    assert [a.get("aria-label") for a in page.one("svg", klass="map").iter("a") if a.get("aria-current")] == ["Słupsk subregion (Bytów): 1"]
+    assert [
+        a.get("aria-label") for a in page.one(f"{SVG}svg", klass="map").iter(f"{SVG}a") if a.get("aria-current")
+    ] == ["Słupsk subregion (Bytów): 1"]
 
 
 def test_partners_shows_six_regions_with_their_organisations(sam: Visitor, db: Database) -> None:
     page = sam.page("/partners")
 
-    assert len([a for a in page.one("svg", klass="map").iter("a")]) == 6
+    assert len(list(page.one(f"{SVG}svg", klass="map").iter(f"{SVG}a"))) == 6
     assert {f"/partners/{slug}" for slug in places.organisations(db)} <= set(page.links())
     assert {"/meetings/vorpommern-ruegen-2022", "/meetings/poland-2023"} <= set(page.links())
 
 
-@pytest.mark.parametrize("ui, first, last", [("en", "Kronoberg County", "Waldeck-Frankenberg"), ("lt", "Kronobergo lėnas", "Waldeck-Frankenberg")])
+@pytest.mark.parametrize(
+    "ui, first, last",
+    [("en", "Kronoberg County", "Waldeck-Frankenberg"), ("lt", "Kronobergo lėnas", "Waldeck-Frankenberg")],
+)
 def test_regions_are_sorted_by_the_alphabet_of_the_page(sam: Visitor, ui: str, first: str, last: str) -> None:
     names = [text_of(a.find("span[2]")) for a in sam.page(f"/partners?ui={ui}").one("ol", klass="maplist").iter("a")]  # type: ignore[arg-type]
 
@@ -96,7 +114,10 @@ def test_the_first_meeting_names_the_places_that_were_visited(sam: Visitor) -> N
     assert {f"/partners/{slug}" for slug in visited} <= set(page.links())
 
 
-@pytest.mark.parametrize("url", ["/themes/nonsense", "/regions/DE999", "/regions/de80l", "/partners/nobody", "/meetings/never", "/themes/%00"])
+@pytest.mark.parametrize(
+    "url",
+    ["/themes/nonsense", "/regions/DE999", "/regions/de80l", "/partners/nobody", "/meetings/never", "/themes/%00"],
+)
 def test_what_does_not_exist_is_not_found(sam: Visitor, url: str) -> None:
     sam.page(url, status=404)
 

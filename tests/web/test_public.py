@@ -1,29 +1,19 @@
-"""Read: the home page, entries and their versions, and the pages about this place; nothing shows more than the gate let through."""
+"""Read the home page and the pages about this place; nothing shows more than the gate let through."""
 
-import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
-from kb import accounts, create_app, entries, workflow
+from kb import create_app
 from kb.config import Config
-from kb.db import Database, now, transaction, write
-from kb.entries import Kind, Text
+from kb.db import Database
 from kb.search import indexer
 from tests import factories
-from tests.factories import Made
-from tests.pages import Page, Visitor, text_of
+from tests.pages import Visitor
+from tests.web.test_reading import address, robots
 
 Visit = Callable[[str | None], Visitor]
 
-# Whose eyes see what is for whom. Berg is a partner, but of an authority; Pia is a practitioner.
-SEES = [
-    ("public", {None, "pia", "berg", "jonas", "marek"}),
-    ("partners", {"jonas", "marek"}),
-    ("moderators", {"marek"}),
-]
-VIEWERS = [None, "pia", "berg", "jonas", "marek"]
 STATIC = ["/about", "/about/protection", "/accessibility", "/help/search", "/themes", "/partners"]
 HOSTILE = [
     "<script>alert(1)</script> & <b>bold</b>",
@@ -32,33 +22,6 @@ HOSTILE = [
     "abc \u202egnp.exe cba",
     "عنوان عربي in English",
 ]
-
-
-def address(made: Made) -> str:
-    """Return the address of an entry."""
-    return f"/entries/{made.id[:4]}-{made.id[4:]}"
-
-
-def robots(page: Page) -> tuple[str, str]:
-    """Return what header and page tell search engines."""
-    return page.response.headers["X-Robots-Tag"], page.one("meta", name="robots").get("content") or ""
-
-
-def new_text(db: Database, made: Made, text: Text) -> int:
-    """Put a second text through the whole review, release it, and return the number of its revision."""
-    marek, lina = (workflow.moderator(accounts.by_email(db, factories.CAST[who][0])) for who in ("marek", "lina"))
-    workflow.revise(db, made.id, marek, reason="the author asked for it", at=now())
-    # Neither of the two who review it wrote it.
-    with transaction(db):
-        seq = entries.add_revision(db, made.id, text, author_kind="narrator", author_id=None, at=now())
-    if entries.get(db, made.id).kind is Kind.TESTIMONY:
-        workflow.recommend(db, made.id, marek, seen=seq, at=now())
-        workflow.claim(db, made.id, lina, at=now())
-        workflow.approve(db, made.id, lina, seen=seq, at=now())
-    else:
-        workflow.approve(db, made.id, marek, seen=seq, at=now())
-    workflow.release(db, made.id, text_hash=text.sha256(), at=now())
-    return seq
 
 
 # ---------- home ----------
@@ -83,8 +46,15 @@ def test_home_tells_true_numbers(sam: Visitor, db: Database) -> None:
     page = sam.page("/")
 
     numbers = ["".join(li.itertext()) for li in page.one("ul", klass="numbers").iter("li")]
-    assert numbers == ["2good practices", "1testimony with current consent", "2languages they were written in", "2regions they come from"]
-    culture = next("".join(a.itertext()) for a in page.all("a", klass="theme") if "/themes/culture" in (a.get("href") or ""))
+    assert numbers == [
+        "2good practices",
+        "1testimony with current consent",
+        "2languages they were written in",
+        "2regions they come from",
+    ]
+    culture = next(
+        "".join(a.itertext()) for a in page.all("a", klass="theme") if "/themes/culture" in (a.get("href") or "")
+    )
     assert culture.endswith("2 entries")  # the practice once although it has two narrower themes, and the testimony
 
 
@@ -101,7 +71,9 @@ def test_home_shows_three_newest_practices(sam: Visitor, db: Database) -> None:
 @pytest.mark.parametrize("quote, told", [("verbatim", True), ("paraphrase", False), ("ask", False), ("none", False)])
 def test_home_quotes_only_what_may_be_quoted(sam: Visitor, db: Database, quote: str, told: bool) -> None:
     body = "Nobody asked me for papers there, we only sang.\n\nAnd then winter came."
-    factories.testimony(db, body=body, title="The choir", summary="About a choir.", quote=quote, attribution="pseudonym", credit="Amal")
+    factories.testimony(
+        db, body=body, title="The choir", summary="About a choir.", quote=quote, attribution="pseudonym", credit="Amal"
+    )
 
     main = sam.page("/").main
 
@@ -117,250 +89,6 @@ def test_home_never_puts_a_partner_text_on_show(visit: Visit, db: Database) -> N
     assert "Only among us" not in visit("jonas").page("/").main
 
 
-# ---------- an entry ----------
-
-
-def test_a_testimony_works(sam: Visitor, db: Database) -> None:
-    made = factories.testimony(db, title="At the table", summary="About words.", attribution="pseudonym", credit="Amal", quote="ask")
-
-    page = sam.page(address(made))
-
-    assert page.h1 == "At the table"
-    assert "Told by Amal. The name was changed." in page.main
-    assert "Do not quote it unless the person agrees each time." in page.main
-    assert "Do not try to find out who it is." in page.main
-    assert [e.get("id") for e in page.all("span", klass="no")] == ["p1", "p2", "p3"]
-    assert "/receipt" in page.links()
-
-
-@pytest.mark.parametrize(
-    "quote, words",
-    [
-        ("none", "Do not quote it."),
-        ("ask", "Do not quote it unless the person agrees each time."),
-        ("paraphrase", "Tell it in your own words, but do not quote it word for word."),
-        ("verbatim", "Quote it word for word."),
-    ],
-)
-def test_the_use_panel_says_what_the_consent_says(sam: Visitor, db: Database, quote: str, words: str) -> None:
-    made = factories.testimony(db, quote=quote)
-
-    panel = ["".join(li.itertext()).strip() for li in sam.page(address(made)).one("ul", klass="check").iter("li")]
-
-    assert panel == ["Read it and link to it.", words, "Do not try to find out who it is."]
-
-
-def test_a_practice_works(sam: Visitor, db: Database) -> None:
-    made = factories.practice(db, organisation="test-association", year=2019, content={"difficulties": ""})
-
-    page = sam.page(address(made))
-
-    sections = [e.get("id") for e in page.all("section") if e.get("id") in entries.SECTIONS]
-    assert sections == ["context", "need", "objective", "steps", "participants", "resources", "results", "lessons", "transfer", "contact"]
-    assert "#difficulties" not in page.links()
-    assert [e.get("id") for e in page.all("li") if (e.get("id") or "").startswith("lesson-")] == ["lesson-1", "lesson-2"]
-    assert "/partners/test-association" in page.links()
-    assert [text_of(dd) for dd in page.one("dl", klass="glance").iter("dd")][2] == "2019"
-    assert "Own figures" in page.main
-
-
-def test_a_practice_from_a_report_names_its_source(sam: Visitor, db: Database) -> None:
-    made = factories.practice(db, source={"title": "Bericht vom Treffen", "publisher": "Landkreis", "lang": "de", "year": 2022})
-
-    page = sam.page(address(made))
-
-    assert "Reported in: Bericht vom Treffen, Landkreis, 2022." in page.main
-    assert page.one("cite").get("lang") == "de"
-
-
-def test_languages_fall_back_to_the_original(sam: Visitor, db: Database) -> None:
-    german = Text("de", "Erst schwimmen", "Kurz.", {"context": "Eine kleine Stadt.", "evidence": "own_figures"})
-    made = factories.practice(db, title="Swim first", others=(german,))
-
-    assert sam.page(f"{address(made)}?ui=de").h1 == "Erst schwimmen"  # the language of the reader
-    assert sam.page(f"{address(made)}?ui=de&lang=en").h1 == "Swim first"  # asked for by name
-    assert sam.page(f"{address(made)}?ui=lt").h1 == "Swim first"  # there is none: the original
-    assert sam.page(f"{address(made)}?ui=lt&lang=xx").h1 == "Swim first"
-    foreign = sam.page(f"{address(made)}?ui=lt&lang=de").one("h1")
-    assert (foreign.get("lang"), foreign.get("dir")) == ("de", "ltr")
-    assert sam.page(f"{address(made)}?ui=en&lang=en").one("h1").get("lang") is None
-
-
-def test_a_right_to_left_testimony_keeps_its_direction(sam: Visitor, db: Database) -> None:
-    made = factories.testimony(db, lang="ar", title="كلمات", body="وصلتُ في الشتاء.\n\nثم غنّينا معًا.")
-
-    page = sam.page(f"{address(made)}?ui=en")
-
-    assert [(p.get("lang"), p.get("dir")) for p in page.one("div", klass="para").iter("p")] == [("ar", "rtl")] * 2
-
-
-def test_related_entries_share_themes_and_pass_the_gate(sam: Visitor, db: Database) -> None:
-    made = factories.practice(db, title="The one", themes=("music", "theatre"))
-    factories.practice(db, title="Nearest", themes=("music", "theatre"))
-    factories.practice(db, title="Near", themes=("music",))
-    factories.practice(db, title="Far", themes=("football",))
-    factories.practice(db, title="Hidden", themes=("music", "theatre"), audience="partners")
-
-    titles = ["".join(h.itertext()) for h in sam.page(address(made)).all("h3", klass="ti")]
-
-    assert titles == ["Nearest", "Near"]
-
-
-def test_samples_are_marked_everywhere(sam: Visitor, db: Database, config: Config) -> None:
-    made = factories.practice(db, sample=True, themes=("music",), organisation="test-association")
-    factories.testimony(db, sample=True)
-    indexer.once(config)
-
-    for url in ("/", "/search", "/themes/music", "/regions/DE80L", "/partners/test-association", address(made)):
-        assert "Invented sample" in sam.page(url).main, url
-
-
-@pytest.mark.parametrize("change", [lambda i: i.replace("-", ""), lambda i: i.upper().replace("-", ""), lambda i: f" {i}", lambda i: i.replace("-", "–")])
-def test_ids_are_forgiving(sam: Visitor, db: Database, change: Callable[[str], str]) -> None:
-    made = factories.practice(db)
-    shown = address(made).rsplit("/", 1)[1]
-
-    for rest in ("", "/v/1", "/versions", "/cite", ".bib"):
-        answer = sam.open(f"/entries/{change(shown)}{rest}?ui=de")
-        assert answer.status_code == 301
-        assert answer.headers["Location"] == f"{address(made)}{rest}?ui=de"
-
-
-@pytest.mark.parametrize("typed", ["0000-0001", "7h3k-9qx", "' OR 1=1", "%00", "7h3k-9qxm-7h3k-9qxm", "ü" * 8])
-def test_a_wrong_id_is_not_found(sam: Visitor, typed: str) -> None:
-    for rest in ("", "/v/1", "/versions", "/cite", ".bib", "/v/1.ris"):
-        assert sam.open(f"/entries/{typed}{rest}").status_code == 404
-
-
-@pytest.mark.parametrize("state", ["submitted", "in_review", "changes_requested", "awaiting_release", "paused", "rejected"])
-def test_it_hides_what_is_not_published(visit: Visit, db: Database, state: str) -> None:
-    made = factories.testimony(db, state=state)
-
-    for who in VIEWERS:
-        visit(who).page(address(made), status=404)
-
-
-@pytest.mark.parametrize("audience, seers", SEES)
-@pytest.mark.parametrize("who", VIEWERS)
-def test_it_hides_what_the_viewer_may_not_see(visit: Visit, db: Database, config: Config, audience: str, seers: set[str | None], who: str | None) -> None:
-    made = factories.practice(
-        db, audience=audience, title="Lighthouse keepers", themes=("crafts",), region="LT027", organisation="test-association"
-    )
-    indexer.once(config)
-    visitor, seen = visit(who), who in seers
-
-    for url in ("/", "/search", "/search?q=lighthouse", "/themes/crafts", "/themes/culture", "/regions/LT027", "/partners/test-association", "/patterns"):
-        assert ("Lighthouse keepers" in visitor.page(url).html) is seen, url
-    counts = ["".join(a.itertext()) for a in visitor.page("/partners").one("ol", klass="maplist").iter("a")]
-    assert ("1Tauragė CountyLithuania" in counts) is seen
-    assert ("Handicrafts 1" in visitor.page("/themes").main) is seen
-    for rest in ("", "/v/1", "/versions", "/cite", ".bib", ".ris", ".csl.json", ".txt", "/v/1.bib"):
-        answer = visitor.open(address(made) + rest)
-        assert answer.status_code == (200 if seen else 404), rest
-        if not seen:
-            assert "Lighthouse" not in answer.get_data(as_text=True)
-
-
-def test_it_hides_the_account_behind_an_entry(sam: Visitor, db: Database, people: dict[str, accounts.Account]) -> None:
-    made = factories.practice(db, account_id=people["pia"].id, organisation="test-association")
-
-    for rest in ("", "/cite", "/versions", ".bib", ".csl.json"):
-        text = sam.open(address(made) + rest).get_data(as_text=True)
-        assert "Pia" not in text and "pia@" not in text
-
-
-# ---------- gone ----------
-
-OUTPUTS = ["", "/v/1", "/v/1?lang=de", "/versions", "/cite", ".bib", ".ris", ".csl.json", ".txt", "/v/1.bib", "/v/1.csl.json"]
-
-
-def test_what_is_taken_back_is_gone_with_the_next_request(sam: Visitor, marek: Visitor, db: Database, config: Config) -> None:
-    made = factories.testimony(
-        db, title="Lighthouse", summary="Beacons at night.", themes=("crafts",), region="LT027", quote="verbatim", attribution="pseudonym", credit="Amal"
-    )
-    indexer.once(config)
-    assert "Lighthouse" in sam.page("/search?q=beacons").main
-
-    workflow.withdraw(db, made.id, at=now())  # and no indexer runs
-
-    for visitor in (sam, marek):
-        for rest in OUTPUTS:
-            answer = visitor.open(address(made) + rest)
-            text = answer.get_data(as_text=True)
-            assert answer.status_code == 410, rest
-            assert not re.search("Lighthouse|Beacons|Amal", text), rest
-            assert answer.headers["X-Robots-Tag"].startswith("noindex")
-        for url in ("/", "/search", "/search?q=beacons", f"/search?q={made.id}", "/themes/crafts", "/regions/LT027", "/patterns"):
-            assert not re.search("Lighthouse|Beacons at|Amal", visitor.page(url).main.replace("“beacons”", "")), url
-
-
-def test_what_is_retired_is_gone(sam: Visitor, db: Database) -> None:
-    made = factories.practice(db, state="retired")
-
-    page = sam.page(address(made), status=410)
-
-    assert address(made).rsplit("/", 1)[1] in page.main
-
-
-# ---------- versions ----------
-
-
-def test_an_old_version_of_a_practice_can_be_read(sam: Visitor, db: Database) -> None:
-    made = factories.practice(db, title="First words", search_engines=True)
-    new_text(db, made, replace(entries.revision(db, made.id, 1).text, title="Second words"))
-
-    assert sam.page(address(made)).h1 == "Second words"
-    old = sam.page(f"{address(made)}/v/1")
-    assert old.h1 == "First words"
-    assert "You are reading an older version" in old.main
-    assert robots(old) == ("noindex, noarchive", "noindex, noarchive")
-    assert old.one("link", rel="canonical").get("href") == f"http://127.0.0.1:8000{address(made)}"
-    assert sam.page(f"{address(made)}/v/2").h1 == "Second words"
-    assert f"{address(made)}/v/1" in sam.page(f"{address(made)}/versions").links()
-    sam.page(f"{address(made)}/v/3", status=404)
-    sam.page(f"{address(made)}/v/0", status=404)
-
-
-def test_it_hides_an_old_version_of_a_testimony(sam: Visitor, marek: Visitor, db: Database) -> None:
-    made = factories.testimony(db, title="With Yusuf", body="I came with Yusuf.")
-    new_text(db, made, Text("en", "With a friend", "", {"body": "I came with a friend."}))
-
-    for visitor in (sam, marek):
-        for rest in ("/v/1", "/v/1.bib", "/v/1.csl.json"):
-            answer = visitor.open(address(made) + rest)
-            assert answer.status_code == 410
-            assert "Yusuf" not in answer.get_data(as_text=True)
-        page = visitor.page(f"{address(made)}/v/1", status=410)
-        assert address(made) in page.links()
-        assert "Yusuf" not in visitor.page(f"{address(made)}/versions").html
-        assert visitor.page(f"{address(made)}/v/2").h1 == "With a friend"
-
-
-# ---------- search engines ----------
-
-
-@pytest.mark.parametrize(
-    "audience, allowed, wanted",
-    [
-        ("public", True, "index, noarchive"),  # the consent allows it
-        ("public", False, "noindex, noarchive"),  # it does not
-        ("partners", True, "noindex, noarchive"),  # it does, but not everybody may read it
-    ],
-)
-@pytest.mark.parametrize("make", [factories.testimony, factories.practice])
-def test_search_engines_need_the_consent(visit: Visit, db: Database, make: Callable[..., Made], audience: str, allowed: bool, wanted: str) -> None:
-    made = make(db, audience=audience, search_engines=allowed, themes=("crafts",), organisation="test-association", title="Beacon")
-    jonas = visit("jonas")
-
-    assert robots(jonas.page(address(made))) == (wanted, wanted)
-    for url in ("/themes/crafts", "/regions/DE80L", "/"):
-        listed = jonas.page(url)
-        if "Beacon" in listed.main:
-            assert robots(listed) == (wanted, wanted), url
-    for rest in ("/versions", "/cite"):
-        assert robots(jonas.page(address(made) + rest))[0] == "noindex, noarchive"
-
-
 @pytest.mark.parametrize("url", STATIC)
 def test_pages_about_this_place_may_be_listed(sam: Visitor, url: str) -> None:
     assert robots(sam.page(url)) == ("index, noarchive", "index, noarchive")
@@ -371,7 +99,9 @@ def test_robots_that_train_models_are_told_to_stay_away(sam: Visitor) -> None:
 
     groups = answer.get_data(as_text=True).split("\n\n")
     assert answer.mimetype == "text/plain"
-    assert {"User-agent: GPTBot", "User-agent: CCBot", "User-agent: ClaudeBot", "Disallow: /"} <= set(groups[0].split("\n"))
+    assert {"User-agent: GPTBot", "User-agent: CCBot", "User-agent: ClaudeBot", "Disallow: /"} <= set(
+        groups[0].split("\n")
+    )
     assert groups[1].split("\n")[:2] == ["User-agent: *", "Disallow:"]
 
 
@@ -379,7 +109,9 @@ def test_robots_that_train_models_are_told_to_stay_away(sam: Visitor) -> None:
 
 
 @pytest.mark.parametrize("ui", ["en", "de", "pl", "lt", "sv"])
-@pytest.mark.parametrize("url", [*STATIC, "/", "/patterns", "/themes/culture", "/regions/PL636", "/meetings/poland-2023"])
+@pytest.mark.parametrize(
+    "url", [*STATIC, "/", "/patterns", "/themes/culture", "/regions/PL636", "/meetings/poland-2023"]
+)
 def test_it_works_in_every_language(sam: Visitor, url: str, ui: str) -> None:
     assert sam.page(f"{url}?ui={ui}").root.get("lang") == ui
 
@@ -387,14 +119,26 @@ def test_it_works_in_every_language(sam: Visitor, url: str, ui: str) -> None:
 @pytest.mark.parametrize("title", HOSTILE)
 def test_hostile_titles_are_harmless(sam: Visitor, db: Database, config: Config, title: str) -> None:
     practice = factories.practice(
-        db, title=title, summary=title, content={"context": title, "steps": [title], "lessons": [{"kind": "do", "text": title}], "organisation": title}
+        db,
+        title=title,
+        summary=title,
+        content={"context": title, "steps": [title], "lessons": [{"kind": "do", "text": title}], "organisation": title},
     )
     testimony = factories.testimony(
-        db, title=title, summary=title, body=f"{title} {'word ' * 20}", quote="verbatim", attribution="pseudonym", credit=title, themes=("music",)
+        db,
+        title=title,
+        summary=title,
+        body=f"{title} {'word ' * 20}",
+        quote="verbatim",
+        attribution="pseudonym",
+        credit=title,
+        themes=("music",),
     )
     indexer.once(config)
     urls = ["/", "/search", f"/search?q={title}", "/themes/music", "/regions/DE80L", "/patterns"]
-    urls += [address(made) + rest for made in (practice, testimony) for rest in ("", "/cite", "/versions", "/cite?style=apa")]
+    urls += [
+        address(made) + rest for made in (practice, testimony) for rest in ("", "/cite", "/versions", "/cite?style=apa")
+    ]
 
     for url in urls:
         page = sam.page(url)
@@ -437,17 +181,3 @@ def test_reading_sets_no_cookie(sam: Visitor, url: str) -> None:
 @pytest.mark.parametrize("url", ["/", "/about", "/search", "/themes", "/partners", "/robots.txt"])
 def test_it_rejects_post(sam: Visitor, url: str) -> None:
     assert sam.open(url, method="POST").status_code in (400, 405)
-
-
-def test_an_expired_consent_hides_with_time(sam: Visitor, db: Database) -> None:
-    made = factories.practice(db, at="2020-01-01T10:00:00Z")  # held for 24 months
-
-    sam.page(address(made), status=404)
-
-
-def test_an_embargo_hides_until_its_day(sam: Visitor, db: Database) -> None:
-    made = factories.testimony(db)
-    with transaction(db):
-        write(db, "UPDATE consent SET embargo_until = '2999-01-01T00:00:00Z' WHERE entry_id = ?", (made.id,))
-
-    sam.page(address(made), status=404)

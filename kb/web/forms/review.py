@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField, SelectField, SelectMultipleField
+from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
 from kb import clean
@@ -99,7 +100,7 @@ class FileForm(DeskForm):
 
     def validate_region(self, field: Any) -> None:
         """Accept only regions of the network, or none."""
-        if field.data and field.data not in [value for value, *_rest in field.choices]:
+        if field.data and field.data not in [choice.value for choice in field.choices]:
             raise ValidationError(str(MESSAGES["unknown_choice"]))
 
     def validate_since(self, field: Any) -> None:
@@ -171,7 +172,7 @@ class PracticeForm(TextForm):
     results = SoundTextField(SECTION_TITLES["results"], longest=LONGEST_SECTION)
     evidence = SelectField(
         _l("How well are the results evidenced?"),
-        choices=[(str(e), EVIDENCE[e]) for e in Evidence],
+        choices=[SelectChoice(str(e), EVIDENCE[e]) for e in Evidence],
         validate_choice=False,
     )
     difficulties = SoundTextField(SECTION_TITLES["difficulties"], longest=LONGEST_SECTION)

@@ -92,10 +92,15 @@ def without(query: Query) -> dict[tuple[str, str], Query]:
     wider: dict[tuple[str, str], Query] = {}
     for name, field in FILTERS.items():
         for value in getattr(query, field):
-            fewer: dict[str, Any] = {field: tuple(other for other in getattr(query, field) if other != value), "page": 1}
+            fewer: dict[str, Any] = {
+                field: tuple(other for other in getattr(query, field) if other != value),
+                "page": 1,
+            }
             wider[name, value] = replace(query, **fewer)
     if query.year_from or query.year_to:
-        wider["years", f"{query.year_from or ''}–{query.year_to or ''}"] = replace(query, page=1, year_from=None, year_to=None)
+        wider["years", f"{query.year_from or ''}–{query.year_to or ''}"] = replace(
+            query, page=1, year_from=None, year_to=None
+        )
     return wider
 
 
