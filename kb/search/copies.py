@@ -60,6 +60,8 @@ def writing(index: Any) -> Generator[Any]:
 class Copy:
     """The index of one audience, opened for writing by the process that holds the lock.
 
+    The checkpoint in the files may be older than what is known: tickets that did not concern this audience are then looked at again.
+
     Args:
         folder: of the index.
         audience: whose entries it holds.
@@ -116,6 +118,8 @@ class Copy:
         while tickets := outbox.pending(source.db, upto.seq, _TICKETS):
             upto = source.checkpoint(tickets[-1].seq)
             self._apply(source, tickets, upto)
+        if thorough and merging.is_untidy(self._index._segments()):
+            self._write(source, policy=merging.tidying)
 
     def _stale(self, source: Source) -> frozenset[str]:
         """Return the entries that are missing, must not be there, or are of another revision; no text is read for it."""
@@ -131,17 +135,25 @@ class Copy:
     def _apply(self, source: Source, tickets: Sequence[Ticket], upto: Checkpoint) -> None:
         """Apply tickets. What is to be erased is hidden with a first commit; the second takes its words out of the files.
 
-        Only the second carries the checkpoint: stopped in between, both are done again.
+        Only the second carries the checkpoint: stopped in between, both are done again. Tickets that do not concern this audience
+        write nothing, not even a checkpoint: the files of one audience must not tell how busy another is.
         """
-        ids = list(dict.fromkeys(ticket.entry_id for ticket in tickets))
-        erased = {ticket.entry_id for ticket in tickets if ticket.op is Op.ERASE}
-        if erased:
+        ids = self._concerned({ticket.entry_id for ticket in tickets}, source)
+        erased = ids & {ticket.entry_id for ticket in tickets if ticket.op is Op.ERASE}
+        if not ids:
+            self._known = upto
+        elif erased:
             self._write(source, ids=ids)
             self._write(source, upto=upto, policy=merging.purging(erased, self._rows))
             storage.tidy(self._index)
             self._left = storage.signature(self._folder)
         else:
             self._write(source, ids=ids, upto=upto)
+
+    def _concerned(self, ids: set[str], source: Source) -> set[str]:
+        """Return which of these entries are in this index, even as deleted, or belong into it."""
+        shown = {v.entry_id for v in documents.visible(source.db, self._audience, at=source.at, ids=ids)}
+        return shown | {row.id for rows in self._rows.values() for row in rows if row.id in ids}
 
     def _write(
         self,
@@ -150,7 +162,7 @@ class Copy:
         ids: Collection[str] = (),
         labels: Sequence[Label] | None = None,
         upto: Checkpoint | None = None,
-        policy: Policy = merging.tidying,
+        policy: Policy = merging.quick,
     ) -> None:
         """Write entries as they are now, and names and checkpoint if given, in one commit.
 

@@ -107,8 +107,9 @@ def _build(part: Path, source: Source, progress: Progress) -> None:
     done, total = 0, sum(map(len, wanted.values()))
     for audience, ids in wanted.items():
         copy = Copy(part / audience, audience, new=True)
-        for first in range(0, len(ids), merging.FULL):
-            batch = ids[first : first + merging.FULL]
+        size = merging.full(len(ids))
+        for first in range(0, len(ids), size):
+            batch = ids[first : first + size]
             copy.fill(source, batch)
             done += len(batch)
             progress(done, total)

@@ -46,10 +46,14 @@ def publish(
 ) -> str:
     """Publish an entry with its consent in one transaction and return its id; ``facts`` go to the draft."""
     kind = Kind.TESTIMONY if "body" in text.content else Kind.GOOD_PRACTICE
-    notice = factories.notice(kind, text.lang if text.lang in ("en", "de", "pl", "lt", "sv", "uk", "ru", "ar", "fa") else "en")
+    notice = factories.notice(
+        kind, text.lang if text.lang in ("en", "de", "pl", "lt", "sv", "uk", "ru", "ar", "fa") else "en"
+    )
     with transaction(db):
         notices.record(db, notice, at=at)
-        entry_id = entries.insert(db, Draft(kind, text, f"token-{next(_COUNTER)}", **facts), author_kind="narrator", at=at)
+        entry_id = entries.insert(
+            db, Draft(kind, text, f"token-{next(_COUNTER)}", **facts), author_kind="narrator", at=at
+        )
         for other in others:
             translations.add(db, entry_id, 1, other, state="human", author_id=None, at=at)
         held = Grant(notice_id=notice.id, lang=notice.lang, audience=Audience(audience), **(grant or {}))

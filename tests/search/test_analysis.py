@@ -74,7 +74,9 @@ def test_every_language_of_the_house_has_a_pipeline() -> None:
     assert set(analysis.PIPELINES) == set(NARRATOR)
 
 
-@pytest.mark.parametrize("word", "work help welcome group member young home place war man Mensch Jahr zusammen Krieg barn dom praca".split())
+@pytest.mark.parametrize(
+    "word", "work help welcome group member young home place war man Mensch Jahr zusammen Krieg barn dom praca".split()
+)
 def test_words_with_a_meaning_are_no_function_words(word: str) -> None:
     assert not analysis.is_function_word(word)
 
@@ -102,7 +104,11 @@ def test_a_query_word_has_a_form_in_each_language() -> None:
 
 
 def test_stemmers_are_not_shared_between_threads() -> None:
-    words = [f"{stem}{ending}" for stem in ("Kind", "Sprach", "Freund", "Lehr") for ending in ("er", "en", "ung", "lich", "schaft")]
+    words = [
+        f"{stem}{ending}"
+        for stem in ("Kind", "Sprach", "Freund", "Lehr")
+        for ending in ("er", "en", "ung", "lich", "schaft")
+    ]
     alone = [analysis._stem("german", word.lower()) for word in words]
     wrong: list[str] = []
 

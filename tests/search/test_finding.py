@@ -51,7 +51,9 @@ def test_an_empty_instance_has_no_hits(config: Config, db: Database, search: Sea
         ("en", "A round table in Barth.", '"round table" integr* barth'),
     ],
 )
-def test_each_language_is_found_in_itself(config: Config, db: Database, search: Search, lang: str, body: str, query: str) -> None:
+def test_each_language_is_found_in_itself(
+    config: Config, db: Database, search: Search, lang: str, body: str, query: str
+) -> None:
     if "*" in query:
         body += " Integration."
     wanted = publish(db, testimony(body, lang=lang))
@@ -88,7 +90,9 @@ def test_places_and_organisations_are_found_by_name(config: Config, db: Database
         assert found(search.find(db, Query(word), Viewer.PUBLIC, AT)) == [wanted], word
 
 
-def test_translations_of_practices_are_searched_and_those_of_testimonies_not(config: Config, db: Database, search: Search) -> None:
+def test_translations_of_practices_are_searched_and_those_of_testimonies_not(
+    config: Config, db: Database, search: Search
+) -> None:
     wanted = publish(db, practice(lang="de", context="Ein Garten."), others=(practice(lang="pl", context="Jabłko."),))
     publish(db, testimony("Ein Garten.", lang="de"), others=(testimony("Jabłko.", lang="pl"),))
     index.sync(config, db, AT)
@@ -152,7 +156,11 @@ def test_newest_first_and_pages(config: Config, db: Database, search: Search) ->
     assert found(first) == ids[::-1][:5]
     assert (first.total, first.pages) == (12, 3)
     for query in (Query("", per_page=5), Query("tea", per_page=5), Query("tea", sort="what", per_page=5)):
-        seen = [hit for page in (1, 2, 3) for hit in found(search.find(db, Query(**{**vars(query), "page": page}), Viewer.PUBLIC, AT))]
+        seen = [
+            hit
+            for page in (1, 2, 3)
+            for hit in found(search.find(db, Query(**{**vars(query), "page": page}), Viewer.PUBLIC, AT))
+        ]
         assert seen == ids[::-1]
     past = search.find(db, Query("tea", page=99, per_page=5), Viewer.PUBLIC, AT)
     assert (past.page, found(past)) == (3, ids[::-1][10:])
@@ -188,7 +196,11 @@ def test_facets_widen_within_and_narrow_between(config: Config, db: Database, se
     assert ask(year_to=2020).total == 1
     assert ask(year_from=2022, year_to=2022).total == 1
     narrowed = ask(year_from=2021, kinds=("testimony",))
-    assert (narrowed.total, narrowed.facets["kind"], narrowed.years) == (1, {"testimony": 1, "good_practice": 1}, {2020: 1, 2021: 1})
+    assert (narrowed.total, narrowed.facets["kind"], narrowed.years) == (
+        1,
+        {"testimony": 1, "good_practice": 1},
+        {2020: 1, 2021: 1},
+    )
 
 
 def test_counts_are_those_of_what_is_shown(config: Config, db: Database, search: Search) -> None:
@@ -218,7 +230,9 @@ def test_counts_are_those_of_what_is_shown(config: Config, db: Database, search:
 
 def test_the_gate_decides_before_the_index_knows(config: Config, db: Database, search: Search) -> None:
     """Nothing is synchronised after the change, and still the next search does not show it."""
-    made = {name: publish(db, testimony(f"tea {name}")) for name in ("withdrawn", "narrowed", "revised", "expired", "kept")}
+    made = {
+        name: publish(db, testimony(f"tea {name}")) for name in ("withdrawn", "narrowed", "revised", "expired", "kept")
+    }
     index.sync(config, db, AT)
     assert search.find(db, Query("tea"), Viewer.PUBLIC, AT).total == 5
     making.withdraw(db, made["withdrawn"])
@@ -258,10 +272,19 @@ def test_r16_restricted_entries_change_no_answer(config: Config, db: Database, s
     """Requirement R16: with and without them a stranger gets the same, score by score."""
     open_ones = [publish(db, testimony(f"harbour {word}")) for word in making.WORDS[:10]]
     index.sync(config, db, AT)
-    asked = [Query(text) for text in ("", "harbour", "anchor", "zqx1", "zqx*", '"zqx1 harbour"', "anchor zqx2", "harb*", "football")]
+    asked = [
+        Query(text)
+        for text in ("", "harbour", "anchor", "zqx1", "zqx*", '"zqx1 harbour"', "anchor zqx2", "harb*", "football")
+    ]
     before = [search.find(db, query, Viewer.PUBLIC, AT) for query in asked]
     for number, audience in enumerate(("partners", "moderators") * 5):
-        publish(db, testimony(f"zqx{number} harbour anchor", title=f"zqx{number}"), audience=audience, themes=("football",), year_from=2001)
+        publish(
+            db,
+            testimony(f"zqx{number} harbour anchor", title=f"zqx{number}"),
+            audience=audience,
+            themes=("football",),
+            year_from=2001,
+        )
     index.sync(config, db, AT)
     assert [search.find(db, query, Viewer.PUBLIC, AT) for query in asked] == before
     assert search.find(db, Query("zqx*"), Viewer.MODERATOR, AT).total == 10
@@ -273,7 +296,30 @@ def test_nothing_that_can_be_typed_is_an_error(config: Config, db: Database, sea
     making.some(db, 30, chance)
     publish(db, testimony("Straße مَدْرَسَة сім’я a b c"))
     index.sync(config, db, AT)
-    pieces = [*making.WORDS, "AND", "OR", "NOT", "(", ")", '"', "„", "*", "?", "~5", "^9", "[a TO z]", "theme:", "/x+/", "\0", "\ud800", "ل", "ß", "a*", "anc*", "\\"]
+    pieces = [
+        *making.WORDS,
+        "AND",
+        "OR",
+        "NOT",
+        "(",
+        ")",
+        '"',
+        "„",
+        "*",
+        "?",
+        "~5",
+        "^9",
+        "[a TO z]",
+        "theme:",
+        "/x+/",
+        "\0",
+        "\ud800",
+        "ل",
+        "ß",
+        "a*",
+        "anc*",
+        "\\",
+    ]
     kinds: Counter[str] = Counter()
     for _ in range(800):
         text = chance.choice((" ", "")).join(chance.choice(pieces) for _ in range(chance.randrange(1, 30)))

@@ -23,7 +23,9 @@ def test_words_phrases_and_beginnings() -> None:
     assert asked.notices == ()
 
 
-@pytest.mark.parametrize("quoted", ['"round table"', "“round table”", "„round table“", "«round table»", "”round table”", "＂round table＂"])
+@pytest.mark.parametrize(
+    "quoted", ['"round table"', "“round table”", "„round table“", "«round table»", "”round table”", "＂round table＂"]
+)
 def test_quotes_of_all_languages(quoted: str) -> None:
     assert read(quoted).phrases == (("round", "table"),)
 
@@ -74,14 +76,19 @@ def test_function_words_of_any_language_are_light_unless_they_are_all_there_is()
     assert read("die Kinder").parts == 1
 
 
-@pytest.mark.parametrize("change", [str, codes.show_id, str.upper, lambda code: f"  {codes.show_id(code)} ".replace("0", "O")])
+@pytest.mark.parametrize(
+    "change", [str, codes.show_id, str.upper, lambda code: f"  {codes.show_id(code)} ".replace("0", "O")]
+)
 def test_a_public_id_is_known_as_people_type_it(change: Callable[[str], str]) -> None:
     code = codes.new_id()
     assert read(change(code)).code == code
     assert read(code[:-1]).code is None
 
 
-@pytest.mark.parametrize("bomb", ["*a*", "?*", "(" * 200, "NOT " * 50, '"' * 200, "a\u0301" * 100, "\ufdfa" * 200, "ß" * 200, "~" * 200, "a'" * 100])
+@pytest.mark.parametrize(
+    "bomb",
+    ["*a*", "?*", "(" * 200, "NOT " * 50, '"' * 200, "a\u0301" * 100, "\ufdfa" * 200, "ß" * 200, "~" * 200, "a'" * 100],
+)
 def test_bombs_are_read_at_once(bomb: str) -> None:
     before = time.thread_time()
     read.__wrapped__(bomb)

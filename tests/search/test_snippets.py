@@ -45,7 +45,11 @@ def test_marks_stand_on_the_letters_as_written(lang: str, title: str, query: str
 
 def test_the_passage_is_where_most_of_the_query_stands() -> None:
     filler = "Nothing of interest happens in this sentence. " * 20
-    text = making.practice(summary="A basket.", context=filler + "The anchor fell. " + filler, results=filler + "The anchor and the basket stayed. " + filler)
+    text = making.practice(
+        summary="A basket.",
+        context=filler + "The anchor fell. " + filler,
+        results=filler + "The anchor and the basket stayed. " + filler,
+    )
     passage = snippets.passage(text, read("anchor basket"))
     assert passage.found
     assert passage.section == "results"
