@@ -164,6 +164,9 @@ def _consent_chain(db: Database) -> Iterator[str]:
     broken = consent.first_broken_event(db)
     if broken is not None:
         yield f"event {broken} does not follow from the one before"
+    false = consent.first_false_scope(db)
+    if false is not None:
+        yield f"{false} is not what its events say"
 
 
 def _log_chain(db: Database) -> Iterator[str]:

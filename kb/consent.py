@@ -403,3 +403,17 @@ def first_broken_event(db: Database) -> int | None:
             return int(r["seq"])
         prev_hash = r["hash"]
     return None
+
+
+def first_false_scope(db: Database) -> str | None:
+    """Compare what is in force with the events that led there and return the first scope that they do not explain, or None.
+
+    The projection is what the gate reads; changed by hand, it would show what nobody agreed to.
+    """
+    found = row(
+        db,
+        """SELECT s.consent_id, s.scope FROM consent_scope s LEFT JOIN consent_event e ON e.seq =
+             (SELECT max(seq) FROM consent_event WHERE consent_id = s.consent_id AND scope = s.scope)
+           WHERE e.seq IS NULL OR e.to_state <> s.state OR e.value <> s.value LIMIT 1""",
+    )
+    return None if found is None else f"{found['scope']} of {found['consent_id']}"

@@ -13,7 +13,7 @@ from typing import Any
 from kb import accounts, codes, entries, notices, places, workflow
 from kb.accounts import Account, Role
 from kb.config import Config, secret_key
-from kb.consent import Audience, Grant
+from kb.consent import Actor, Audience, Grant
 from kb.db import Database, transaction
 from kb.entries import Draft, Kind, Text
 from kb.errors import KBError, NotFound
@@ -318,7 +318,9 @@ def _walk(db: Database, entry_id: str, item: Item, hands: Sequence[Hand], sent: 
     workflow.approve(db, entry_id, first, seen=1, at=next(moments))
     if item.state == "awaiting_release":
         return
-    workflow.release(db, entry_id, text_hash=item.draft.text.sha256(), at=next(moments))
+    channel = "editorial" if item.grant.method == "editorial" else "sample"
+    by = Actor("editor" if channel == "editorial" else "narrator", channel)
+    workflow.release(db, entry_id, text_hash=item.draft.text.sha256(), at=next(moments), by=by)
     if item.state == "paused":
         workflow.pause(db, entry_id, at=next(moments))
     elif item.state == "withdrawn":

@@ -346,7 +346,7 @@ def of_account(db: Database, account_id: int) -> list[Entry]:
 
 def count_real(db: Database) -> int:
     """Count the entries that are neither invented samples nor taken from a named source."""
-    return int(value(db, "SELECT count(*) FROM entry WHERE sample = 0 AND source IS NULL"))
+    return int(value(db, "SELECT count(*) FROM entry WHERE sample = 0 AND source IS NULL AND state <> 'withdrawn'"))
 
 
 def count_all(db: Database) -> int:

@@ -218,18 +218,19 @@ def _reply(db: Database, entry_id: str, action: Action, text: str, *, at: str) -
         moderation.send(db, entry_id, sender="narrator", account_id=None, text=text, at=at)
 
 
-def release(db: Database, entry_id: str, *, text_hash: str, at: str) -> int:
+def release(db: Database, entry_id: str, *, text_hash: str, at: str, by: Actor | None = None) -> int:
     """Publish the exact text that the author saw and agreed to, and return its version.
 
     Args:
         text_hash: SHA-256 of the text that stood on the page.
+        by: who released it and how, when it was not the person behind the receipt code (the editors of a published report).
 
     Raises:
         Conflict: when the text is another one by now.
     """
     with transaction(db):
         entry = entries.get(db, entry_id)
-        return _publish(db, entry, Action.RELEASE, author(entry), Actor("narrator", "receipt"), text_hash, None, at)
+        return _publish(db, entry, Action.RELEASE, author(entry), by or Actor("narrator", "receipt"), text_hash, None, at)
 
 
 def release_orally(db: Database, entry_id: str, hand: Hand, *, text_hash: str, reason: str, at: str) -> int:

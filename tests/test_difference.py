@@ -36,13 +36,20 @@ def shown(pairs: list[Pair]) -> list[tuple[str, str]]:
         ),
         (["I was nobody. Then I sang."], ["I sang."], [("I [-was nobody. Then I-] sang.", "I sang.")]),
         # a paragraph that is gone, and one that is new
-        (["One two.", "Three four.", "Five six."], ["One two.", "Five six."], [("One two.", "One two."), ("[-Three four.-]", ""), ("Five six.", "Five six.")]),
+        (
+            ["One two.", "Three four.", "Five six."],
+            ["One two.", "Five six."],
+            [("One two.", "One two."), ("[-Three four.-]", ""), ("Five six.", "Five six.")],
+        ),
         (["One two."], ["One two.", "New."], [("One two.", "One two."), ("", "{+New.+}")]),
         # a removed paragraph beside a changed one: the changed one finds its partner
         (
             ["Somebody shouted at the fence.", "The trainer asked what I did before."],
             ["The trainer asked what I did."],
-            [("[-Somebody shouted at the fence.-]", ""), ("The trainer asked what I did [-before-].", "The trainer asked what I did.")],
+            [
+                ("[-Somebody shouted at the fence.-]", ""),
+                ("The trainer asked what I did [-before-].", "The trainer asked what I did."),
+            ],
         ),
         # right to left
         (["سلام، من احمد هستم."], ["سلام، من هستم."], [("سلام، من [-احمد-] هستم.", "سلام، من هستم.")]),
@@ -60,7 +67,9 @@ def test_compare(before, after, expected):
 def test_no_word_is_lost_or_invented(before, after):
     pairs = compare(before, after)
     for texts, sides in ((before, [p.before for p in pairs]), (after, [p.after for p in pairs])):
-        assert [" ".join("".join(piece.text for piece in side).split()) for side in sides if side] == [" ".join(t.split()) for t in texts]
+        assert [" ".join("".join(piece.text for piece in side).split()) for side in sides if side] == [
+            " ".join(t.split()) for t in texts
+        ]
     for pair in pairs:
         assert Op.ADDED not in {p.op for p in pair.before}
         assert Op.REMOVED not in {p.op for p in pair.after}
@@ -86,12 +95,27 @@ def test_cut_marks_a_place_across_pieces():
 
 
 def test_a_practice_is_compared_section_by_section():
-    content = {"context": "A town.", "steps": ["Ask.", "Swim."], "lessons": [{"kind": "do", "text": "Eat."}], "results": "41.", "evidence": "described"}
+    content = {
+        "context": "A town.",
+        "steps": ["Ask.", "Swim."],
+        "lessons": [{"kind": "do", "text": "Eat."}],
+        "results": "41.",
+        "evidence": "described",
+    }
     old = Text("en", "Swim first", "", content)
-    new = Text("en", "Swim first", "", content | {"lessons": [{"kind": "avoid", "text": "Eat."}], "evidence": "evaluated", "need": "Fear."})
+    new = Text(
+        "en",
+        "Swim first",
+        "",
+        content | {"lessons": [{"kind": "avoid", "text": "Eat."}], "evidence": "evaluated", "need": "Fear."},
+    )
     rows = side_by_side(old, new)
     assert list(rows) == ["title", "context", "need", "steps", "results", "evidence", "lessons"]
-    assert {name for name, lines in rows.items() if any(row.changed for row in lines)} == {"need", "evidence", "lessons"}
+    assert {name for name, lines in rows.items() if any(row.changed for row in lines)} == {
+        "need",
+        "evidence",
+        "lessons",
+    }
     assert len(rows["steps"]) == 2
 
 
@@ -129,7 +153,10 @@ def test_it_is_fast_on_an_ordinary_text():
     ("before", "after"),
     [
         (["a a a " * 3_300], ["a b " * 5_000]),  # the longest text, two words
-        ([f"x{n % 3}" for n in range(1_000)], [f"y{n % 3} x" for n in range(1_000)]),  # as many paragraphs as fit, all other
+        (
+            [f"x{n % 3}" for n in range(1_000)],
+            [f"y{n % 3} x" for n in range(1_000)],
+        ),  # as many paragraphs as fit, all other
         ([" ".join(f"w{n}" for n in range(3_500))], [" ".join(f"w{n}" for n in range(3_500, 0, -1))]),  # turned round
     ],
 )

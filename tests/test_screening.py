@@ -72,7 +72,27 @@ def test_places_are_exact_and_never_overlap(text):
         last = finding.end
 
 
-@pytest.mark.parametrize("unit", ["a", "a.", "a-", "0 ", "0", "+0", "@a", "A", "Aa ", "ul. A", "A g.", "www.", "https://a", "DE00", "1.", "a, Aa Aa"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a",
+        "a.",
+        "a-",
+        "0 ",
+        "0",
+        "+0",
+        "@a",
+        "A",
+        "Aa ",
+        "ul. A",
+        "A g.",
+        "www.",
+        "https://a",
+        "DE00",
+        "1.",
+        "a, Aa Aa",
+    ],
+)
 def test_no_text_makes_it_slow(unit):
     text = (unit * 20_000)[:20_000]
     start = time.perf_counter()

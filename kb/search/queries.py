@@ -14,6 +14,7 @@ from kb.search import analysis
 LONGEST_QUERY = 200
 MOST_WORDS = 12
 SHORTEST_PREFIX = 3
+MOST_PREFIXES = 3
 MOST_EXPANSIONS = 256
 
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»〝〞＂", '"'))
@@ -97,11 +98,11 @@ class _Reading:
         for match in self._within(text):
             folded = analysis.fold(match.group())
             starred = text[match.end() : match.end() + 1] == "*"
-            if starred and len(folded) >= SHORTEST_PREFIX:
+            if starred and len(folded) >= SHORTEST_PREFIX and len(self.prefixes) < MOST_PREFIXES:
                 self.prefixes.append(folded)
                 continue
             if starred:
-                self.notices.append("prefix_too_short")
+                self.notices.append("prefix_too_short" if len(folded) < SHORTEST_PREFIX else "prefix_too_many")
             self.words.append(Word(folded, analysis.forms(match.group()), analysis.is_function_word(match.group())))
 
     def _within(self, text: str) -> list[re.Match[str]]:

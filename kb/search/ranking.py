@@ -30,25 +30,28 @@ Term = tuple[str, str]
 
 
 class _Scoring(BM25F):  # type: ignore[misc] # Whoosh has no type information
-    """BM25F in which all forms of one word are equally rare.
+    """BM25F in which all forms of one word are equally rare, and only entries count.
 
-    Otherwise a stem of a language with few entries would weigh more than the same word in a language with many.
+    Otherwise a stem of a language with few entries would weigh more than the same word in a language with many, and each commit
+    would change all scores a little, because Whoosh counts old checkpoints too.
     """
 
-    def __init__(self, idf: Idf) -> None:
+    def __init__(self, idf: Idf, lengths: dict[str, float]) -> None:
         super().__init__(B=_B, K1=_K1)
         self._idf = idf
+        self._lengths = lengths
 
     def scorer(self, searcher: Any, fieldname: str, text: bytes, qf: int = 1) -> Any:
-        """Return Whoosh's scorer for a term, with the rarity of its word."""
+        """Return Whoosh's scorer for a term, with the rarity of its word and the mean length of entries."""
         scorer = super().scorer(searcher, fieldname, text, qf=qf)
-        if (fieldname, text) in self._idf:
-            scorer.idf = self._idf[fieldname, text]
+        if fieldname in self._lengths:
+            scorer.avgfl = self._lengths[fieldname]
+            scorer.idf = self._idf.get((fieldname, text), scorer.idf)
         return scorer
 
 
 def search(
-    reader: Any, names: Names, asked: Understood, *, any_word: bool
+    reader: Any, names: Names, entries: int, asked: Understood, *, any_word: bool
 ) -> tuple[list[tuple[int, float]], list[str]]:
     """Return the documents that match, as (number, score) in no order, and notices.
 
@@ -57,6 +60,7 @@ def search(
     Args:
         reader: a fresh reader of one or more indexes.
         names: what words name, in all languages.
+        entries: how many entries the reader holds, deleted ones included.
         any_word: one of the words is enough; otherwise all have to be found, each in whatever language.
     """
     words = [word for word in asked.words if not word.light]
@@ -70,7 +74,8 @@ def search(
     tree = query.AndMaybe(tree, _or(list(_bonus(asked))))
     if asked.code:
         tree = _or([tree, query.Term("id", asked.code, boost=_ID)])
-    searcher = Searcher(reader, weighting=_Scoring(_rarity(reader, found)), closereader=False)
+    lengths = {field: max(1.0, reader.field_length(field) / max(1, entries)) for field in ("content", "exact")}
+    searcher = Searcher(reader, weighting=_Scoring(_rarity(entries, found), lengths), closereader=False)
     return list(searcher.search(tree, limit=None).items()), notices
 
 
@@ -116,13 +121,12 @@ def _bonus(asked: Understood) -> Iterable[Any]:
             yield from (query.Term("content", form, boost=_LIGHT) for form in sorted(word.forms))
 
 
-def _rarity(reader: Any, found: Iterable[dict[Term, int]]) -> Idf:
+def _rarity(entries: int, found: Iterable[dict[Term, int]]) -> Idf:
     """Return for each term the inverse document frequency of its word: that of the most frequent form."""
-    documents = reader.doc_count_all()
     idf: Idf = {}
     for frequencies in found:
         most = max(frequencies.values(), default=0)
         for field, text in frequencies:
             term = (field, text.encode())
-            idf[term] = max(idf.get(term, 0.0), log(1 + (documents - most + 0.5) / (most + 0.5)))
+            idf[term] = max(idf.get(term, 0.0), log(1 + (entries - most + 0.5) / (most + 0.5)))
     return idf

@@ -90,6 +90,7 @@ def _search(snapshots: list[Snapshot], asked: Understood, *, any_word: bool) -> 
     leaves = [leaf for snapshot in snapshots for leaf, _ in snapshot.reader.leaf_readers()]
     rows = [row for snapshot in snapshots for row in snapshot.rows]
     reader = leaves[0] if len(leaves) == 1 else MultiReader(leaves)
-    numbers, notices = ranking.search(reader, snapshots[0].names, asked, any_word=any_word)
+    entries = sum(row.facts is not None for row in rows)
+    numbers, notices = ranking.search(reader, snapshots[0].names, entries, asked, any_word=any_word)
     found = [(rows[number].facts, score) for number, score in numbers]
     return [(facts, score) for facts, score in found if facts], notices

@@ -9,7 +9,6 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
-from wtforms.fields import SelectChoice
 
 from kb import accounts, codes, entries, moderation, places, themes, translations, workflow
 from kb.accounts import Account
@@ -25,6 +24,7 @@ from kb.web.difference import side_by_side
 from kb.web.errors import STATUS
 from kb.web.filters import STATES
 from kb.web.forms import review as forms
+from kb.web.forms.fields import select_choices
 from kb.web.forms.review import DeskForm
 from kb.web.i18n import ui_language
 from kb.workflow import Hand
@@ -246,8 +246,8 @@ def _text_form(held: Desk, sent: "MultiDict[str, str] | None") -> DeskForm:
 
 def _file_form(held: Desk, sent: "MultiDict[str, str] | None") -> DeskForm:
     form = forms.FileForm("file_under", sent, forms.file_fields(held.entry))
-    named = [SelectChoice(r.id, pick(r.names, ui_language())) for r in places.regions(get_db()).values()]
-    form.region.choices = [SelectChoice("", _("not said")), *named]
+    named = [(r.id, pick(r.names, ui_language())) for r in places.regions(get_db()).values()]
+    form.region.choices = select_choices([("", _("not said")), *named])
     return form
 
 

@@ -18,11 +18,17 @@ NARRATOR = Actor("narrator", "receipt")
 _COUNTER = itertools.count(1)
 
 # Words that carry no stem in common, for texts whose matches can be foretold.
-WORDS = """anchor basket candle dolphin engine forest garden hammer island jacket kettle ladder magnet needle orchard pencil quarry
-ribbon saddle tunnel umbrella violin walnut yellow zebra beacon carpet desert feather guitar harvest lantern""".split()
+_WORDS = """anchor basket candle dolphin engine forest garden hammer island jacket kettle ladder magnet needle orchard pencil quarry
+ribbon saddle tunnel umbrella violin walnut yellow zebra beacon carpet desert feather guitar harvest lantern"""
+WORDS = _WORDS.split()
 
 
-def testimony(body: str = "", *, lang: str = "en", title: str = "A story", summary: str = "") -> Text:
+def chance(seed: int) -> random.Random:
+    """Return a source of repeatable randomness."""
+    return random.Random(seed)  # noqa: S311 - not for secrets
+
+
+def story(body: str = "", *, lang: str = "en", title: str = "A story", summary: str = "") -> Text:
     """Return the text of a testimony."""
     return Text(lang, title, summary, {"body": body})
 
@@ -99,10 +105,10 @@ def withdraw(db: Database, entry_id: str, *, at: str = LATER, ticket: bool = Tru
             outbox.add(db, entry_id, "erase", at=at)
 
 
-def some(db: Database, count: int, chance: random.Random, **facts: Any) -> dict[str, set[str]]:
+def some(db: Database, count: int, luck: random.Random, **facts: Any) -> dict[str, set[str]]:
     """Publish so many short testimonies of random words and return the words of each by id."""
     made = {}
     for _ in range(count):
-        words = chance.sample(WORDS, 8)
-        made[publish(db, testimony(" ".join(words), title=words[0]), **facts)] = set(words)
+        words = luck.sample(WORDS, 8)
+        made[publish(db, story(" ".join(words), title=words[0]), **facts)] = set(words)
     return made

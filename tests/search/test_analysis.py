@@ -1,6 +1,5 @@
 """Folding, stems and function words, language by language."""
 
-import random
 import sys
 import threading
 
@@ -8,6 +7,7 @@ import pytest
 
 from kb.languages import NARRATOR
 from kb.search import analysis
+from tests.search import making
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,26 @@ def test_every_language_of_the_house_has_a_pipeline() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", "work help welcome group member young home place war man Mensch Jahr zusammen Krieg barn dom praca".split()
+    "word",
+    [
+        "work",
+        "help",
+        "welcome",
+        "group",
+        "member",
+        "young",
+        "home",
+        "place",
+        "war",
+        "man",
+        "Mensch",
+        "Jahr",
+        "zusammen",
+        "Krieg",
+        "barn",
+        "dom",
+        "praca",
+    ],
 )
 def test_words_with_a_meaning_are_no_function_words(word: str) -> None:
     assert not analysis.is_function_word(word)
@@ -113,7 +132,7 @@ def test_stemmers_are_not_shared_between_threads() -> None:
     wrong: list[str] = []
 
     def work(seed: int) -> None:
-        chance = random.Random(seed)
+        chance = making.chance(seed)
         for _ in range(2000):
             n = chance.randrange(len(words))
             if analysis._stem("german", words[n].lower()) != alone[n]:

@@ -1,6 +1,5 @@
 """The whole way of a search, against the consent gate."""
 
-import random
 from collections import Counter
 
 import pytest
@@ -13,7 +12,7 @@ from kb.errors import Busy
 from kb.search import Query, Search, index
 from kb.search.finding import Answer
 from tests.search import making
-from tests.search.making import AT, LATER, practice, publish, testimony
+from tests.search.making import AT, LATER, practice, publish, story
 
 
 def found(answer: Answer) -> list[str]:
@@ -56,8 +55,8 @@ def test_each_language_is_found_in_itself(
 ) -> None:
     if "*" in query:
         body += " Integration."
-    wanted = publish(db, testimony(body, lang=lang))
-    publish(db, testimony("Nothing to find.", lang="en"))
+    wanted = publish(db, story(body, lang=lang))
+    publish(db, story("Nothing to find.", lang="en"))
     index.sync(config, db, AT)
     answer = search.find(db, Query(query), Viewer.PUBLIC, AT)
     assert found(answer) == [wanted]
@@ -65,8 +64,8 @@ def test_each_language_is_found_in_itself(
 
 
 def test_a_theme_is_found_in_every_language(config: Config, db: Database, search: Search) -> None:
-    wanted = publish(db, testimony("Gramy razem.", lang="pl"), themes=("football",))
-    publish(db, testimony("Gramy razem.", lang="pl"), themes=("music",))
+    wanted = publish(db, story("Gramy razem.", lang="pl"), themes=("football",))
+    publish(db, story("Gramy razem.", lang="pl"), themes=("music",))
     index.sync(config, db, AT)
     for word in ("football", "Fußball", "piłka nożna", "futbolas", "fotboll", "футбол", "كرة القدم", "footb*"):
         answer = search.find(db, Query(word), Viewer.PUBLIC, AT)
@@ -76,15 +75,15 @@ def test_a_theme_is_found_in_every_language(config: Config, db: Database, search
 
 
 def test_half_the_label_of_a_theme_names_nothing(config: Config, db: Database, search: Search) -> None:
-    publish(db, testimony("Nichts.", lang="de"), themes=("informal_learning",))
+    publish(db, story("Nichts.", lang="de"), themes=("informal_learning",))
     index.sync(config, db, AT)
     assert search.find(db, Query("informal"), Viewer.PUBLIC, AT).total == 0
     assert search.find(db, Query("informal learning"), Viewer.PUBLIC, AT).total == 1
 
 
 def test_places_and_organisations_are_found_by_name(config: Config, db: Database, search: Search) -> None:
-    wanted = publish(db, testimony("Nichts.", lang="de"), region_id="DE80L", organisation_slug="test-association")
-    publish(db, testimony("Nichts.", lang="de"), region_id="PL636")
+    wanted = publish(db, story("Nichts.", lang="de"), region_id="DE80L", organisation_slug="test-association")
+    publish(db, story("Nichts.", lang="de"), region_id="PL636")
     index.sync(config, db, AT)
     for word in ("Rügen", "ruegen", "Stralsund", "association"):
         assert found(search.find(db, Query(word), Viewer.PUBLIC, AT)) == [wanted], word
@@ -94,7 +93,7 @@ def test_translations_of_practices_are_searched_and_those_of_testimonies_not(
     config: Config, db: Database, search: Search
 ) -> None:
     wanted = publish(db, practice(lang="de", context="Ein Garten."), others=(practice(lang="pl", context="Jabłko."),))
-    publish(db, testimony("Ein Garten.", lang="de"), others=(testimony("Jabłko.", lang="pl"),))
+    publish(db, story("Ein Garten.", lang="de"), others=(story("Jabłko.", lang="pl"),))
     index.sync(config, db, AT)
     answer = search.find(db, Query("jablko"), Viewer.PUBLIC, AT)
     assert found(answer) == [wanted]
@@ -109,8 +108,8 @@ def test_names_of_people_are_not_searched(config: Config, db: Database, search: 
 
 
 def test_all_words_are_wanted_and_any_word_is_better_than_nothing(config: Config, db: Database, search: Search) -> None:
-    both = publish(db, testimony("anchor basket"))
-    one = publish(db, testimony("anchor candle"))
+    both = publish(db, story("anchor basket"))
+    one = publish(db, story("anchor candle"))
     index.sync(config, db, AT)
     assert found(search.find(db, Query("anchor basket"), Viewer.PUBLIC, AT)) == [both]
     answer = search.find(db, Query("anchor zebra"), Viewer.PUBLIC, AT)
@@ -119,7 +118,7 @@ def test_all_words_are_wanted_and_any_word_is_better_than_nothing(config: Config
 
 
 def test_filters_do_not_make_any_word_enough(config: Config, db: Database, search: Search) -> None:
-    publish(db, testimony("anchor basket"))
+    publish(db, story("anchor basket"))
     publish(db, practice(summary="anchor"))
     index.sync(config, db, AT)
     answer = search.find(db, Query("anchor basket", kinds=("good_practice",)), Viewer.PUBLIC, AT)
@@ -127,22 +126,22 @@ def test_filters_do_not_make_any_word_enough(config: Config, db: Database, searc
 
 
 def test_the_exact_title_and_the_id_come_first(config: Config, db: Database, search: Search) -> None:
-    publish(db, testimony("tea for all " * 30, title="Tea for all and more tea"))
-    wanted = publish(db, testimony("long " * 400, title="Tea, for all!"))
+    publish(db, story("tea for all " * 30, title="Tea for all and more tea"))
+    wanted = publish(db, story("long " * 400, title="Tea, for all!"))
     index.sync(config, db, AT)
     assert found(search.find(db, Query("tea for all"), Viewer.PUBLIC, AT))[0] == wanted
     assert found(search.find(db, Query(wanted.upper()), Viewer.PUBLIC, AT)) == [wanted]
 
 
 def test_title_outweighs_body(config: Config, db: Database, search: Search) -> None:
-    body = publish(db, testimony("anchor basket candle", title="dolphin engine forest"))
-    title = publish(db, testimony("dolphin engine forest", title="anchor basket candle"))
+    body = publish(db, story("anchor basket candle", title="dolphin engine forest"))
+    title = publish(db, story("dolphin engine forest", title="anchor basket candle"))
     index.sync(config, db, AT)
     assert found(search.find(db, Query("basket"), Viewer.PUBLIC, AT)) == [title, body]
 
 
 def test_too_many_beginnings_are_said(config: Config, db: Database, search: Search) -> None:
-    publish(db, testimony(" ".join(f"abc{n}" for n in range(300)) + " abc"))
+    publish(db, story(" ".join(f"abc{n}" for n in range(300)) + " abc"))
     index.sync(config, db, AT)
     answer = search.find(db, Query("abc*"), Viewer.PUBLIC, AT)
     assert (answer.total, answer.notices) == (1, ["prefix_too_many"])
@@ -150,7 +149,7 @@ def test_too_many_beginnings_are_said(config: Config, db: Database, search: Sear
 
 
 def test_newest_first_and_pages(config: Config, db: Database, search: Search) -> None:
-    ids = [publish(db, testimony("tea"), at=f"2022-11-{day:02}T10:00:00Z") for day in range(1, 13)]
+    ids = [publish(db, story("tea"), at=f"2022-11-{day:02}T10:00:00Z") for day in range(1, 13)]
     index.sync(config, db, AT)
     first = search.find(db, Query("tea", sort="newest", per_page=5), Viewer.PUBLIC, AT)
     assert found(first) == ids[::-1][:5]
@@ -168,8 +167,8 @@ def test_newest_first_and_pages(config: Config, db: Database, search: Search) ->
 
 
 def test_facets_widen_within_and_narrow_between(config: Config, db: Database, search: Search) -> None:
-    publish(db, testimony("tea", lang="en"), themes=("football",), region_id="DE80L", year_from=2020, year_to=2020)
-    publish(db, testimony("tea", lang="de"), themes=("music",), region_id="PL636", year_from=2021)
+    publish(db, story("tea", lang="en"), themes=("football",), region_id="DE80L", year_from=2020, year_to=2020)
+    publish(db, story("tea", lang="de"), themes=("music",), region_id="PL636", year_from=2021)
     publish(db, practice(lang="de", summary="tea"), themes=("music", "football"), region_id="DE80L", year_from=2021)
     index.sync(config, db, AT)
 
@@ -205,7 +204,7 @@ def test_facets_widen_within_and_narrow_between(config: Config, db: Database, se
 
 def test_counts_are_those_of_what_is_shown(config: Config, db: Database, search: Search) -> None:
     """Against a plain loop, for every viewer, over many segments with deletions (Whoosh's own counts are wrong there)."""
-    chance = random.Random(11)
+    chance = making.chance(11)
     texts = {}
     for _ in range(12):
         for audience in consent.Audience:
@@ -230,14 +229,12 @@ def test_counts_are_those_of_what_is_shown(config: Config, db: Database, search:
 
 def test_the_gate_decides_before_the_index_knows(config: Config, db: Database, search: Search) -> None:
     """Nothing is synchronised after the change, and still the next search does not show it."""
-    made = {
-        name: publish(db, testimony(f"tea {name}")) for name in ("withdrawn", "narrowed", "revised", "expired", "kept")
-    }
+    made = {name: publish(db, story(f"tea {name}")) for name in ("withdrawn", "narrowed", "revised", "expired", "kept")}
     index.sync(config, db, AT)
     assert search.find(db, Query("tea"), Viewer.PUBLIC, AT).total == 5
     making.withdraw(db, made["withdrawn"])
     making.narrow(db, made["narrowed"], "partners")
-    making.revise(db, made["revised"], testimony("something else"))
+    making.revise(db, made["revised"], story("something else"))
     answer = search.find(db, Query("tea"), Viewer.PUBLIC, LATER)
     assert set(found(answer)) == {made["expired"], made["kept"]}
     assert (answer.total, answer.facets["kind"]) == (2, {"testimony": 2})
@@ -247,15 +244,15 @@ def test_the_gate_decides_before_the_index_knows(config: Config, db: Database, s
 
 def test_who_sees_what(config: Config, db: Database, search: Search) -> None:
     for audience in consent.Audience:
-        publish(db, testimony("tea"), audience=audience)
+        publish(db, story("tea"), audience=audience)
     index.sync(config, db, AT)
     assert [search.find(db, Query("tea"), viewer, AT).total for viewer in Viewer] == [1, 2, 3]
 
 
 def test_r17_an_index_with_a_restricted_entry_in_it_leaks_nothing(config: Config, db: Database, search: Search) -> None:
     """Requirement R17: the partners' index is put in the place of the public one."""
-    publish(db, testimony("open harbour"))
-    hidden = publish(db, testimony("secret harbour"), audience="partners", themes=("music",), year_from=1999)
+    publish(db, story("open harbour"))
+    hidden = publish(db, story("secret harbour"), audience="partners", themes=("music",), year_from=1999)
     index.sync(config, db, AT)
     folder = next(config.index.glob("g*"))
     (folder / "public").rename(folder / "was")
@@ -270,7 +267,7 @@ def test_r17_an_index_with_a_restricted_entry_in_it_leaks_nothing(config: Config
 
 def test_r16_restricted_entries_change_no_answer(config: Config, db: Database, search: Search) -> None:
     """Requirement R16: with and without them a stranger gets the same, score by score."""
-    open_ones = [publish(db, testimony(f"harbour {word}")) for word in making.WORDS[:10]]
+    open_ones = [publish(db, story(f"harbour {word}")) for word in making.WORDS[:10]]
     index.sync(config, db, AT)
     asked = [
         Query(text)
@@ -280,7 +277,7 @@ def test_r16_restricted_entries_change_no_answer(config: Config, db: Database, s
     for number, audience in enumerate(("partners", "moderators") * 5):
         publish(
             db,
-            testimony(f"zqx{number} harbour anchor", title=f"zqx{number}"),
+            story(f"zqx{number} harbour anchor", title=f"zqx{number}"),
             audience=audience,
             themes=("football",),
             year_from=2001,
@@ -292,9 +289,9 @@ def test_r16_restricted_entries_change_no_answer(config: Config, db: Database, s
 
 
 def test_nothing_that_can_be_typed_is_an_error(config: Config, db: Database, search: Search) -> None:
-    chance = random.Random(5)
+    chance = making.chance(5)
     making.some(db, 30, chance)
-    publish(db, testimony("Straße مَدْرَسَة сім’я a b c"))
+    publish(db, story("Straße مَدْرَسَة сім’я a b c"))
     index.sync(config, db, AT)
     pieces = [
         *making.WORDS,

@@ -1,6 +1,5 @@
 """What is typed is read or passed over, never refused."""
 
-import random
 import time
 from collections.abc import Callable
 
@@ -9,6 +8,7 @@ import pytest
 from kb import codes
 from kb.search import queries
 from kb.search.queries import Understood, read
+from tests.search import making
 
 
 def words(asked: Understood) -> list[str]:
@@ -57,7 +57,7 @@ def test_what_was_cut_or_not_understood_is_said(text: str, notices: tuple[str, .
 
 
 def test_the_limits_hold() -> None:
-    chance = random.Random(7)
+    chance = making.chance(7)
     for _ in range(2000):
         asked = read("".join(chance.choice('ab *"«»łüا9 -\u0301\u200c\ud800\0(') for _ in range(chance.randrange(400))))
         assert len(asked.words) + sum(map(len, asked.phrases)) + len(asked.prefixes) <= queries.MOST_WORDS

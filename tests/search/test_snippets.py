@@ -1,7 +1,5 @@
 """Passages and marks: the right place, the right letters."""
 
-import random
-
 import pytest
 
 from kb.entries import Text
@@ -62,14 +60,14 @@ def test_lessons_steps_and_bodies_are_places_too() -> None:
     text = making.practice(steps=["Buy a candle."], lessons=[{"kind": "do", "text": "Light the lantern."}])
     assert snippets.passage(text, read("candle")).section == "steps"
     assert snippets.passage(text, read("lantern")).section == "lessons"
-    assert snippets.passage(making.testimony("A violin."), read("violin")).section == "body"
+    assert snippets.passage(making.story("A violin."), read("violin")).section == "body"
 
 
 def test_without_a_match_it_is_the_beginning_of_the_summary() -> None:
     text = making.practice(summary="What it is.", context="What it was.")
     passage = snippets.passage(text, read("football"))
     assert (passage.section, passage.runs, passage.found) == ("summary", (("What it is.", False),), False)
-    assert snippets.passage(making.testimony(), read("x")).runs == ()
+    assert snippets.passage(making.story(), read("x")).runs == ()
 
 
 def test_the_contact_is_never_shown() -> None:
@@ -78,16 +76,16 @@ def test_the_contact_is_never_shown() -> None:
 
 
 def test_line_ends_become_blanks() -> None:
-    passage = snippets.passage(making.testimony("one\ntwo\n\nthree"), read("two"))
+    passage = snippets.passage(making.story("one\ntwo\n\nthree"), read("two"))
     assert passage.runs == (("one ", False), ("two", True), ("  three", False))
 
 
 def test_passages_of_random_texts_are_short_and_true() -> None:
-    chance = random.Random(3)
+    chance = making.chance(3)
     alphabet = "abc ABC ńżłü .,\n\u0301\u200cا ﬁß"
     for _ in range(500):
         body = "".join(chance.choice(alphabet) for _ in range(chance.randrange(1500)))
-        text = making.testimony(body, lang=chance.choice(["en", "de", "pl", "ar", "xx"]))
+        text = making.story(body, lang=chance.choice(["en", "de", "pl", "ar", "xx"]))
         asked = read("".join(chance.choice(alphabet + '*"') for _ in range(20)))
         passage = snippets.passage(text, asked)
         shown = plain(passage.runs)

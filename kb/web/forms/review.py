@@ -7,14 +7,13 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField, SelectField, SelectMultipleField
-from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
 from kb import clean
 from kb.entries import SECTIONS, Entry, Evidence, Revision, Text
 from kb.web.difference import LESSON_MARKS
 from kb.web.filters import EVIDENCE, SECTION_TITLES
-from kb.web.forms.fields import MESSAGES, LineField, SoundForm, SoundTextField
+from kb.web.forms.fields import MESSAGES, LineField, SoundForm, SoundTextField, select_choices
 from kb.web.forms.testimony import year_of
 
 LONGEST_SECTION = 8_000
@@ -172,7 +171,7 @@ class PracticeForm(TextForm):
     results = SoundTextField(SECTION_TITLES["results"], longest=LONGEST_SECTION)
     evidence = SelectField(
         _l("How well are the results evidenced?"),
-        choices=[SelectChoice(str(e), EVIDENCE[e]) for e in Evidence],
+        choices=select_choices((str(e), EVIDENCE[e]) for e in Evidence),
         validate_choice=False,
     )
     difficulties = SoundTextField(SECTION_TITLES["difficulties"], longest=LONGEST_SECTION)
