@@ -85,6 +85,8 @@ def swap(root: Path, part: Path) -> Path:
     folder = part.with_suffix("")
     part.rename(folder)
     storage.fsync(root)
+    if (root / POINTER).is_dir():  # nothing can be renamed onto a folder
+        storage.remove(root / POINTER)
     storage.replace(root / POINTER, f"{folder.name}\n".encode())
     return folder
 

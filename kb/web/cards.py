@@ -189,9 +189,8 @@ def by_name(things: Iterable[T], names: Callable[[T], dict[str, str]]) -> list[T
 
 
 def theme_name(theme: Theme) -> str:
-    """Write the name of a theme in the language of the page as it stands by itself: with a capital, which the scheme has only for nouns."""
-    label = languages.pick(theme.labels, i18n.ui_language())
-    return label[:1].upper() + label[1:]
+    """Write the name of a theme in the language of the page."""
+    return i18n.theme_name(theme.labels)
 
 
 def language(code: str) -> str:

@@ -85,6 +85,7 @@ def init_app(app: Flask) -> None:
         current_account=current_account,
         site=config,
         pick_ui=lambda labels: pick(labels, i18n.ui_language()),
+        theme_name=i18n.theme_name,
         KINDS=KINDS,
         KIND_LETTER=KIND_LETTER,
         KIND_ICON=KIND_ICON,

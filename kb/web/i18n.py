@@ -76,3 +76,9 @@ def month(at: str) -> str:
 def number(n: int) -> str:
     """Write a number in the language of the page."""
     return format_decimal(n, locale=ui_language())
+
+
+def theme_name(labels: dict[str, str]) -> str:
+    """Write a theme in the language of the page as it stands by itself: with a capital, which the scheme has only for nouns."""
+    label = languages.pick(labels, ui_language())
+    return label[:1].upper() + label[1:]

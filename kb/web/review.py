@@ -315,13 +315,13 @@ def act(entry_id: str, action: str) -> Response | tuple[str, int]:
     deed = DEEDS.get(action)
     if deed is None:
         raise NotFound("no such action")
-    db = get_db()
+    db, hand = get_db(), workflow.moderator(_me())
     held = gather(db, _me(), entry, at=now())
     form = deed.make(held, request.form)
     try:
         if not form.validate():
             raise Invalid([])
-        deed.do(db, held, form, workflow.moderator(held.me))
+        deed.do(db, held, form, hand)
     except (Busy, Conflict, ConsentMissing, Invalid, NotAllowed, WrongState) as error:
         if isinstance(error, Invalid):
             form.take(error)

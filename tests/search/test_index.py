@@ -2,6 +2,7 @@
 
 import threading
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,8 @@ def everything(root: Path) -> bytes:
     for data in raw:
         start = data.find(b"\x78")
         while start >= 0:
-            try:
+            with suppress(zlib.error):
                 streams.append(zlib.decompressobj().decompress(data[start:]))
-            except zlib.error:
-                pass
             start = data.find(b"\x78", start + 1)
     return b"\n".join([*raw, *streams])
 
@@ -107,10 +106,10 @@ def test_a_changed_label_is_searched_without_new_documents(config: Config, db: D
     indexes.sync(db, AT)
     with transaction(db):
         db.conn.execute(
-            "INSERT INTO theme_label (theme_id, lang, kind, label) VALUES ('football', 'de', 'alt', 'Bolzplatz')"
+            "INSERT INTO theme_label (theme_id, lang, kind, label) VALUES ('football', 'de', 'alt', 'Zqxplatz')"
         )
     indexes.sync(db, AT, thorough=True)
-    answer = search.find(db, Query("bolzplatz"), Viewer.PUBLIC, AT)
+    answer = search.find(db, Query("zqxplatz"), Viewer.PUBLIC, AT)
     assert [hit.entry_id for hit in answer.hits] == [wanted]
     assert segments(config) == 2  # the entry and, in the second, only the names
     assert "football" in themes.tree(db)
@@ -223,10 +222,8 @@ def test_a_long_index_has_few_segments(config: Config, db: Database, monkeypatch
 
 
 def test_a_second_writer_is_told_to_wait(config: Config, db: Database) -> None:
-    with generations.locked(config.index):
-        with pytest.raises(Busy):
-            index.sync(config, db, AT)
-        threading.Timer(0.3, lambda: None).start()
+    with generations.locked(config.index), pytest.raises(Busy):
+        index.sync(config, db, AT)
     index.sync(config, db, AT)
 
 
@@ -286,7 +283,7 @@ def test_erasing_rewrites_only_the_segments_that_hold_the_entry(config: Config, 
     making.withdraw(db, ids[1])
     indexes.sync(db, LATER)
     after = {path.name for path in folder(config).glob("*.seg")}
-    assert len(before & after) == 3
+    assert len(before - after) == 1
     assert b"zqx1" not in everything(config.index)
 
 
@@ -301,9 +298,10 @@ def test_erasing_is_finished_after_a_crash_in_between(
     def crash(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(merging, "purging", crash)
-        index.sync(config, db, LATER)
+        with pytest.raises(KeyboardInterrupt):
+            index.sync(config, db, LATER)
     assert b"zqxanchor" in everything(config.index)
     index.sync(config, db, LATER)
     assert b"zqxanchor" not in everything(config.index)

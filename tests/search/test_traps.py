@@ -13,7 +13,7 @@ from whoosh.query import And, Not, Term
 
 from kb.config import Config
 from kb.consent import Audience, Viewer
-from kb.db import Database
+from kb.db import Database, connect
 from kb.search import Query, Search, copies, documents, fields, generations, index, storage
 from kb.search.index import Indexes
 from kb.search.reading import Snapshot
@@ -70,7 +70,6 @@ def imported() -> set[str]:
         "open_dir",  # opens without the manifest
         "exists_in",
         "create_in",
-        "normalize",  # drops repeated words
     ],
 )
 def test_it_is_not_used(name: str) -> None:
@@ -126,7 +125,7 @@ def test_why_the_same_key_is_written_once() -> None:
     assert made.doc_count() == 4
 
 
-def test_why_limited_counts_are_not_believed() -> None:
+def test_unlimited_searches_count_right_over_segments() -> None:
     schema = whoosh_fields.Schema(n=whoosh_fields.ID(stored=True), word=whoosh_fields.KEYWORD)
     made = FileIndex.create(RamStorage(), schema, "MAIN")
     for part in range(4):
@@ -196,7 +195,7 @@ def test_the_lock_is_free_after_a_writer_that_failed(
             patched.setattr("whoosh.writing.SegmentWriter.cancel", fail)
         if fault == "constructor":
             patched.setattr(storage.Shelf, "temp_storage", fail)
-        with pytest.raises(Exception, match="field|space"):
+        with pytest.raises(Exception, match=r"field|space"):
             indexes.sync(db, AT)
     indexes.sync(db, AT)
     snapshot = Snapshot(generations.current(config.index) / Audience.PUBLIC)
@@ -244,7 +243,7 @@ def test_searching_in_many_threads_gives_the_answers_of_one(config: Config, db: 
     wrong: list[int] = []
 
     def work(seed: int) -> None:
-        own = storage_connection(config)
+        own = connect(config.database)
         for _ in range(25):
             n = making.chance(seed).randrange(len(asked))
             viewer = (Viewer.MODERATOR, Viewer.PUBLIC)[seed % 2]
@@ -259,12 +258,6 @@ def test_searching_in_many_threads_gives_the_answers_of_one(config: Config, db: 
     for thread in threads:
         thread.join()
     assert wrong == []
-
-
-def storage_connection(config: Config) -> Database:
-    from kb.db import connect
-
-    return connect(config.database)
 
 
 def test_nothing_is_built_from_unseen_eyes() -> None:

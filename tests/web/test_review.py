@@ -171,6 +171,7 @@ def test_it_needs_moderator(db: Database, visit: Visit, who: str | None, read: i
     token = visitor.page("/submit/testimony").all("input", name="csrf_token")[0].get("value")
     response = visitor.open(address(made.id, "claim"), method="POST", data={"csrf_token": token})
     assert response.status_code == act
+    assert "The words of the choir" not in response.get_data(as_text=True)
     assert moderation.claimed_by(db, made.id) == (
         None if who != "marek" else accounts.by_email(db, "marek@example.org").id
     )
