@@ -156,7 +156,7 @@ def viewer(db: Database, account: Account | None) -> Viewer:
         return Viewer.PUBLIC
     if account.role in (Role.MODERATOR, Role.STEWARD):
         return Viewer.MODERATOR
-    if account.role is Role.PARTNER and account.organisation_slug:
-        if places.organisation(db, account.organisation_slug).klass != "authority":
-            return Viewer.PARTNER
-    return Viewer.PUBLIC
+    if account.role is not Role.PARTNER or account.organisation_slug is None:
+        return Viewer.PUBLIC
+    organisation = places.organisation(db, account.organisation_slug)
+    return Viewer.PARTNER if organisation.partner and organisation.klass != "authority" else Viewer.PUBLIC

@@ -30,7 +30,7 @@ class Session:
 
 def shift(at: str, **delta: float) -> str:
     """Return a moment before or after another, for instance ``shift(at, minutes=-30)``."""
-    moment = datetime.strptime(at, "%Y-%m-%dT%H:%M:%SZ") + timedelta(**delta)
+    moment = datetime.fromisoformat(at) + timedelta(**delta)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -114,11 +114,11 @@ def _make(db: Database, kind: Kind, text: Text, state: str, at: str, facts: dict
 def _bring(db: Database, entry_id: str, kind: Kind, state: str, at: str) -> None:
     """Walk an entry to a state with the two moderators of the cast, who must exist."""
     if state == "submitted":
-        return
+        return None
     marek, lina = (workflow.moderator(accounts.by_email(db, CAST[who][0])) for who in ("marek", "lina"))
     workflow.claim(db, entry_id, marek, at=at)
     if state == "in_review":
-        return
+        return None
     if state == "changes_requested":
         return workflow.ask(db, entry_id, "May we leave out the name?", marek, reason="a name of another person", at=at)
     if state == "rejected":

@@ -116,7 +116,7 @@ class Page:
         inside = {id(child) for label in self.root.iter("label") for child in label.iter()}
         for tag in ("input", "select", "textarea"):
             for e in self.root.iter(tag):
-                if tag == "input" and e.get("type", "text") not in _TEXT_INPUTS or e.get("hidden") is not None:
+                if (tag == "input" and e.get("type", "text") not in _TEXT_INPUTS) or e.get("hidden") is not None:
                     continue
                 if e.get("id") not in labelled and id(e) not in inside and not e.get("aria-label"):
                     problems.append(f"<{tag} name={e.get('name')}> has no label")
@@ -136,13 +136,12 @@ class Page:
                 continue
             if e.get("style") is not None or any(name.startswith("on") for name in e.attrib):
                 problems.append(f"inline style or handler on <{e.tag}>")
-            if e.tag == "script" and (nonce is None or e.get("nonce") != nonce.group(1) or (e.text or "").strip()):
-                if e.get("type") != "application/ld+json":
-                    problems.append("script without nonce, or inline")
-            for name in ("src", "href", "action"):
-                if e.tag in ("script", "link", "img", "form") and (e.get(name) or "").startswith(("http:", "https:", "//")):
-                    if not (e.tag == "link" and e.get("rel") in ("canonical", "alternate")):
-                        problems.append(f"{e.tag} {name} leads outside: {e.get(name)}")
+            bare = nonce is None or e.get("nonce") != nonce.group(1) or (e.text or "").strip()
+            if e.tag == "script" and bare:
+                problems.append("script without nonce, or inline")
+            if e.tag in ("script", "link", "img", "form") and e.get("rel") not in ("canonical", "alternate"):
+                leads = [e.get(name) or "" for name in ("src", "href", "action")]
+                problems += [f"{e.tag} leads outside: {x}" for x in leads if x.startswith(("http:", "https:", "//"))]
         return problems
 
     def _leaks(self) -> list[str]:

@@ -348,9 +348,13 @@ def test_a_revision_can_not_be_changed(db: Database, column: str) -> None:
 def test_the_log_and_the_act_are_one_transaction(db: Database, people: People) -> None:
     made = factories.testimony(db, state="submitted")
 
-    with pytest.raises(RuntimeError), transaction(db):
-        workflow.claim(db, made.id, workflow.moderator(people["marek"]), at=now())
-        raise RuntimeError("power cut")
+    def cut() -> None:
+        with transaction(db):
+            workflow.claim(db, made.id, workflow.moderator(people["marek"]), at=now())
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        cut()
 
     assert entries.get(db, made.id).state is State.SUBMITTED
     assert len(moderation.history(db, made.id)) == 1

@@ -2,7 +2,23 @@
 
 from flask import Flask
 
-from kb.web import accounts, cite, context, errors, filters, i18n, login, places, policy, public, receipt, review, search, security, submit
+from kb.web import (
+    accounts,
+    cite,
+    context,
+    errors,
+    filters,
+    i18n,
+    login,
+    places,
+    policy,
+    public,
+    receipt,
+    review,
+    search,
+    security,
+    submit,
+)
 
 SUBJECTS = (public, search, places, cite, submit, receipt, review, accounts)
 

@@ -10,8 +10,10 @@ from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.datastructures import CallbackDict
 from werkzeug.wrappers import Request as BaseRequest
 
-from kb import accounts, db as storage, sessions
+from kb import accounts, sessions
+from kb import db as storage
 from kb.accounts import Account
+from kb.codes import fingerprint
 from kb.config import Config
 from kb.consent import Viewer
 from kb.db import Database, transaction
@@ -126,7 +128,7 @@ class StoredSession(CallbackDict[str, Any], SessionMixin):
     def _begin(self) -> None:
         with transaction(get_db()):
             cookie = sessions.begin(get_db(), dict(self), account_id=self.state.account_id, at=now())
-            self.state.cookie, self.state.id_hash = cookie, sessions.fingerprint(cookie)
+            self.state.cookie, self.state.id_hash = cookie, fingerprint(cookie)
         self.modified = False
 
 

@@ -65,7 +65,7 @@ def day(at: str) -> str:
 
 def moment(at: str) -> str:
     """Write day and time of a moment (UTC) in the language of the page."""
-    return format_datetime(datetime.strptime(at, "%Y-%m-%dT%H:%M:%SZ"), format="medium", locale=ui_language())
+    return format_datetime(datetime.fromisoformat(at), format="medium", locale=ui_language())
 
 
 def month(at: str) -> str:

@@ -1,6 +1,7 @@
 """Let whoever holds the receipt code see, answer, release, pause and take back, without account or JavaScript."""
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb import consent, entries, moderation, receipts, tombstones, workflow
@@ -11,7 +12,6 @@ from kb.sessions import shift
 from kb.web import security
 from kb.web.context import config, current_session, get_db, now
 from kb.web.forms.receipt import CodeForm, ReleaseForm, ReplyForm
-from flask_babel import gettext as _
 
 blueprint = Blueprint("receipt", __name__)
 Answer = BaseResponse | str | tuple[str, int]

@@ -46,7 +46,11 @@ class SoundFormParser(FormDataParser):
     """
 
     def _parse_urlencoded(
-        self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str]
+        self,
+        stream: IO[bytes],
+        mimetype: str,  # noqa: ARG002 - the signature is Werkzeug's
+        content_length: int | None,  # noqa: ARG002 - as above
+        options: dict[str, str],  # noqa: ARG002 - as above
     ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
         items = parse_qsl(stream.read().decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
         return stream, self.cls(items), self.cls()

@@ -6,7 +6,8 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb import codes, config as settings, drafts, entries, notices, places, themes, workflow
+from kb import codes, drafts, entries, notices, places, themes, workflow
+from kb import config as settings
 from kb.db import transaction
 from kb.drafts import Unfinished
 from kb.errors import NotFound
@@ -19,7 +20,7 @@ from kb.web.context import config, current_account, current_session, get_db, now
 from kb.web.forms import practice as practice_forms
 from kb.web.forms import testimony as testimony_forms
 from kb.web.forms.fields import multidict, select_choices, stored
-from kb.web.forms.practice import PARTS, PartForm
+from kb.web.forms.practice import PARTS, AboutForm, PartForm, ShareForm
 from kb.web.forms.testimony import ConsentForm, LanguageForm, StoryForm
 from kb.web.i18n import ui_language
 
@@ -75,8 +76,8 @@ def region_choices() -> list[tuple[str, str]]:
     return [("", "–"), *sorted(names, key=lambda pair: sort_key(pair[1], ui_language()))]
 
 
-def _go(endpoint: str, **values: str) -> BaseResponse:
-    return redirect(url_for(endpoint, **values), 303)
+def _go(endpoint: str, part: str | None = None) -> BaseResponse:
+    return redirect(url_for(endpoint, part=part), 303)
 
 
 @blueprint.get("/submit")
@@ -201,7 +202,7 @@ def _already_sent() -> bool:
 def done() -> Answer:
     """Show the receipt code with its card, for a quarter of an hour in the same browser."""
     session = current_session()
-    token = session.get("done")
+    token = str(session.get("done", ""))
     entry_id = entries.by_token(get_db(), token) if token and session.get("done_at", "") > shift(now(), minutes=-15) else None
     if entry_id is None:
         return _go("receipt.status")
@@ -250,11 +251,11 @@ def _lang() -> str | None:
 def _part(name: str, formdata: Any) -> PartForm:
     """Make the form of one part, with the choices it needs."""
     form = PARTS[name](formdata)
-    if name == "about":
-        form["region"].choices = select_choices(region_choices())
-        form["organisation"].choices = select_choices(_organisation_choices())
-    if name == "share":
-        form.ask_as(notice_for("good_practice", ui_language()))  # type: ignore[attr-defined]  # only this part asks for consent
+    if isinstance(form, AboutForm):
+        form.region.choices = select_choices(region_choices())
+        form.organisation.choices = select_choices(_organisation_choices())
+    if isinstance(form, ShareForm):
+        form.ask_as(notice_for("good_practice", ui_language()))
     return form
 
 

@@ -105,22 +105,27 @@ def moderator(request: pytest.FixtureRequest, browser: Browser, site: Site) -> I
 
 @pytest.mark.parametrize("endpoint", sorted(ADDRESSES))
 def test_every_page_is_fit_for_people(moderator: BrowserContext, site: Site, ids: dict[str, str], endpoint: str) -> None:
-    found: list[str] = []
-    for address in ADDRESSES[endpoint]:
-        url = address.format(**ids)
-        page = moderator.new_page()
-        expected = "404" if url.endswith("nothing") else "410" if ids["g"] in url else ""
-        page.on("console", lambda m, url=url, expected=expected: found.append(f"{url}: {m.text}") if m.type in ("error", "warning") and not (expected and expected in m.text) else None)
-        page.on("request", lambda r, url=url: None if r.url.startswith((site.url, "data:")) else found.append(f"{url} asks {r.url}"))
-        page.goto(url)
-        page.evaluate("document.querySelectorAll('details:not(.menu)').forEach(d => d.open = true)")
-        page.evaluate(AXE)
-        for v in page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)["violations"]:
-            found.append(f"{url}: axe {v['id']} ({v['impact']}) {len(v['nodes'])} × {v['nodes'][0]['target']}")
-        page.set_viewport_size({"width": 320, "height": 700})
-        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if over > 0:
-            found.append(f"{url}: {over} pixels wider than a small phone")
-        found += [f"{url}: small target {t}" for t in page.evaluate(SMALL)]
-        page.close()
+    found = [problem for address in ADDRESSES[endpoint] for problem in problems(moderator, site, address.format(**ids), ids["g"])]
+
     assert found == []
+
+
+def problems(context: BrowserContext, site: Site, url: str, gone: str) -> list[str]:
+    """Open a page and say what a person or a checker would find wrong with it."""
+    found: list[str] = []
+    page = context.new_page()
+    expected = "404" if url.endswith("nothing") else "410" if gone in url else "no error"
+    page.on("console", lambda m: found.append(m.text) if m.type in ("error", "warning") and expected not in m.text else None)
+    page.on("request", lambda r: None if r.url.startswith((site.url, "data:")) else found.append(f"asks {r.url}"))
+    page.goto(url)
+    page.evaluate("document.querySelectorAll('details:not(.menu)').forEach(d => d.open = true)")
+    page.evaluate(AXE)
+    for v in page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)["violations"]:
+        found.append(f"axe {v['id']} ({v['impact']}) {len(v['nodes'])} × {v['nodes'][0]['target']}")
+    page.set_viewport_size({"width": 320, "height": 700})
+    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if over > 0:
+        found.append(f"{over} pixels wider than a small phone")
+    found += [f"small target {t}" for t in page.evaluate(SMALL)]
+    page.close()
+    return [f"{url}: {problem}" for problem in found]

@@ -14,6 +14,7 @@ from kb.languages import NARRATOR, OWN_NAMES
 from kb.notices import Notice
 from kb.web.forms.fields import LineField, SoundForm, SoundTextField
 
+
 class Radio(StringField):
     """One answer of several, with nothing ticked beforehand; an unknown answer is no answer."""
 
