@@ -24,7 +24,12 @@ def create_app(**overrides: Any) -> "Flask":
     from kb import web
 
     config = settings.load(**overrides)
-    app = Flask("kb", template_folder=str(_ROOT / "templates"), static_folder=str(_ROOT / "static"), instance_path=str(config.instance.resolve()))
+    app = Flask(
+        "kb",
+        template_folder=str(_ROOT / "templates"),
+        static_folder=str(_ROOT / "static"),
+        instance_path=str(config.instance.resolve()),
+    )
     _configure(app, config)
     web.init_app(app)
     return app

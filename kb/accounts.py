@@ -48,11 +48,27 @@ class Account:
 
 
 def _account(r: Row) -> Account:
-    return Account(r["id"], r["email"], r["name"], Role(r["role"]), r["organisation_slug"], bool(r["sample"]), r["disabled_at"] is not None)
+    return Account(
+        r["id"],
+        r["email"],
+        r["name"],
+        Role(r["role"]),
+        r["organisation_slug"],
+        bool(r["sample"]),
+        r["disabled_at"] is not None,
+    )
 
 
 def create(
-    db: Database, email: str, name: str, role: Role, password: str, *, organisation_slug: str | None = None, sample: bool = False, at: str
+    db: Database,
+    email: str,
+    name: str,
+    role: Role,
+    password: str,
+    *,
+    organisation_slug: str | None = None,
+    sample: bool = False,
+    at: str,
 ) -> int:
     """Create an account and return its number.
 

@@ -50,7 +50,10 @@ def plain(text: str) -> str:
     """
     if damaged(text):
         raise ValueError("damaged text")
-    lines = [line.rstrip() for line in unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    lines = [
+        line.rstrip()
+        for line in unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    ]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
@@ -68,7 +71,9 @@ def to_html(text: str) -> Markup:
     """Turn a stored plain text into paragraphs of HTML in which only https addresses became links."""
     blocks = "".join(f"<p>{_linked(part)}</p>" for part in paragraphs(text))
     once = bleach.clean(blocks, tags=_TAGS, attributes=_ATTRIBUTES, protocols=_PROTOCOLS, strip=False)
-    twice = nh3.clean(once, tags=set(_TAGS), attributes={"a": {"href"}}, url_schemes=set(_PROTOCOLS), link_rel="nofollow noreferrer")
+    twice = nh3.clean(
+        once, tags=set(_TAGS), attributes={"a": {"href"}}, url_schemes=set(_PROTOCOLS), link_rel="nofollow noreferrer"
+    )
     return Markup(twice)  # noqa: S704 - the one reviewed place where cleaned HTML is declared safe
 
 

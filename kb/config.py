@@ -33,9 +33,24 @@ ROOT = Path(__file__).resolve().parent.parent
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("INSTANCE", _path, ROOT / "instance", "Folder for everything a running site writes."),
-    Setting("SECRET_KEY", str, "", "At least 32 characters; empty: made once and kept in the instance folder, readable by its owner only."),
-    Setting("BASE_URL", str, "http://127.0.0.1:8000", "Address under which people reach the site; citations and cards print it."),
-    Setting("TRUSTED_HOSTS", _words, (), "Host names the site answers to, separated by commas; empty: the host of KB_BASE_URL."),
+    Setting(
+        "SECRET_KEY",
+        str,
+        "",
+        "At least 32 characters; empty: made once and kept in the instance folder, readable by its owner only.",
+    ),
+    Setting(
+        "BASE_URL",
+        str,
+        "http://127.0.0.1:8000",
+        "Address under which people reach the site; citations and cards print it.",
+    ),
+    Setting(
+        "TRUSTED_HOSTS",
+        _words,
+        (),
+        "Host names the site answers to, separated by commas; empty: the host of KB_BASE_URL.",
+    ),
     Setting("PROXIES", int, 0, "How many reverse proxies in front may be believed about host and scheme."),
     Setting("SITE_NAME", str, "Voices & Practice", "Name of the knowledge base in header, mails and citations."),
     Setting("PUBLISHER", str, "Demo office", "Body that answers for the site; named in citations."),

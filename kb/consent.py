@@ -146,7 +146,9 @@ def record(db: Database, entry_id: str, grant: Grant, actor: Actor, *, at: str, 
         months: how long the consent holds.
     """
     subject_id, consent_id = str(uuid.uuid4()), str(uuid.uuid4())
-    write(db, "INSERT INTO subject (id, kind, created_month) VALUES (?, ?, ?)", (subject_id, grant.subject_kind, at[:7]))
+    write(
+        db, "INSERT INTO subject (id, kind, created_month) VALUES (?, ?, ?)", (subject_id, grant.subject_kind, at[:7])
+    )
     write(
         db,
         """INSERT INTO consent (id, subject_id, entry_id, schema_version, lawful_basis, jurisdiction, collection_method,
@@ -204,7 +206,17 @@ def in_force(db: Database, entry_id: str) -> str:
     return str(found)
 
 
-def change(db: Database, consent_id: str, scope: Scope, to_state: str, choice: str, actor: Actor, *, at: str, release_hash: str | None = None) -> None:
+def change(
+    db: Database,
+    consent_id: str,
+    scope: Scope,
+    to_state: str,
+    choice: str,
+    actor: Actor,
+    *,
+    at: str,
+    release_hash: str | None = None,
+) -> None:
     """Move one scope to another state and append the event.
 
     Raises:
@@ -230,7 +242,16 @@ def release(db: Database, entry_id: str, text_hash: str, seq: int, actor: Actor,
     """
     consent_id = in_force(db, entry_id)
     state = value(db, "SELECT state FROM consent_scope WHERE consent_id = ? AND scope = 'release'", (consent_id,))
-    change(db, consent_id, Scope.RELEASE, "renewed" if state in GIVEN else "given", str(seq), actor, at=at, release_hash=text_hash)
+    change(
+        db,
+        consent_id,
+        Scope.RELEASE,
+        "renewed" if state in GIVEN else "given",
+        str(seq),
+        actor,
+        at=at,
+        release_hash=text_hash,
+    )
 
 
 def withdraw(db: Database, entry_id: str, actor: Actor, *, at: str) -> None:
@@ -287,7 +308,13 @@ def visible(
 
 def _visible(r: Row) -> Visible:
     return Visible(
-        r["entry_id"], Kind(r["kind"]), r["seq"], r["version"], Audience(r["audience"]), r["consent_id"], r["published_at"]
+        r["entry_id"],
+        Kind(r["kind"]),
+        r["seq"],
+        r["version"],
+        Audience(r["audience"]),
+        r["consent_id"],
+        r["published_at"],
     )
 
 
@@ -379,10 +406,30 @@ def _event_hash(prev_hash: str, event: tuple[object, ...]) -> str:
 
 
 def _append(
-    db: Database, consent_id: str, scope: Scope, from_state: str | None, to_state: str, choice: str, actor: Actor, *, at: str, notice_id: str | None
+    db: Database,
+    consent_id: str,
+    scope: Scope,
+    from_state: str | None,
+    to_state: str,
+    choice: str,
+    actor: Actor,
+    *,
+    at: str,
+    notice_id: str | None,
 ) -> None:
     prev_hash = value(db, "SELECT hash FROM consent_event ORDER BY seq DESC LIMIT 1") or ""
-    event = (consent_id, scope, from_state, to_state, choice, at, actor.kind, actor.account_id, actor.channel, notice_id)
+    event = (
+        consent_id,
+        scope,
+        from_state,
+        to_state,
+        choice,
+        at,
+        actor.kind,
+        actor.account_id,
+        actor.channel,
+        notice_id,
+    )
     write(
         db,
         """INSERT INTO consent_event (consent_id, scope, from_state, to_state, value, at, actor_kind, actor_id, channel, notice_id,
@@ -397,7 +444,18 @@ def first_broken_event(db: Database) -> int | None:
     for r in rows(db, "SELECT * FROM consent_event ORDER BY seq"):
         event = tuple(
             r[name]
-            for name in ("consent_id", "scope", "from_state", "to_state", "value", "at", "actor_kind", "actor_id", "channel", "notice_id")
+            for name in (
+                "consent_id",
+                "scope",
+                "from_state",
+                "to_state",
+                "value",
+                "at",
+                "actor_kind",
+                "actor_id",
+                "channel",
+                "notice_id",
+            )
         )
         if r["prev_hash"] != prev_hash or r["hash"] != _event_hash(prev_hash, event):
             return int(r["seq"])

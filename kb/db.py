@@ -28,7 +28,17 @@ PRAGMAS = (
 _SCHEMA_ACTIONS = frozenset(
     getattr(sqlite3, f"SQLITE_{verb}_{thing}")
     for verb in ("CREATE", "DROP")
-    for thing in ("TABLE", "INDEX", "VIEW", "TRIGGER", "TEMP_TABLE", "TEMP_INDEX", "TEMP_VIEW", "TEMP_TRIGGER", "VTABLE")
+    for thing in (
+        "TABLE",
+        "INDEX",
+        "VIEW",
+        "TRIGGER",
+        "TEMP_TABLE",
+        "TEMP_INDEX",
+        "TEMP_VIEW",
+        "TEMP_TRIGGER",
+        "VTABLE",
+    )
 ) | {sqlite3.SQLITE_ALTER_TABLE, sqlite3.SQLITE_ATTACH}
 
 

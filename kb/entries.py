@@ -223,7 +223,9 @@ def get_many(db: Database, ids: Sequence[str]) -> list[Entry]:
     wanted = json.dumps(list(ids))
     themes: dict[str, list[str]] = {}
     for pair in rows(
-        db, "SELECT entry_id, theme_id FROM entry_theme WHERE entry_id IN (SELECT value FROM json_each(?)) ORDER BY theme_id", (wanted,)
+        db,
+        "SELECT entry_id, theme_id FROM entry_theme WHERE entry_id IN (SELECT value FROM json_each(?)) ORDER BY theme_id",
+        (wanted,),
     ):
         themes.setdefault(pair["entry_id"], []).append(pair["theme_id"])
     found = {
@@ -308,22 +310,46 @@ def make_public(db: Database, entry_id: str, seq: int, *, at: str) -> int:
     version = value(db, "SELECT version FROM revision WHERE entry_id = ? AND seq = ?", (entry_id, seq))
     if version is None:
         version = int(value(db, "SELECT coalesce(max(version), 0) + 1 FROM revision WHERE entry_id = ?", (entry_id,)))
-        write(db, "UPDATE revision SET version = ?, released_at = ? WHERE entry_id = ? AND seq = ?", (version, at, entry_id, seq))
-    write(db, "UPDATE entry SET public_seq = ?, published_at = coalesce(published_at, ?) WHERE id = ?", (seq, at, entry_id))
+        write(
+            db,
+            "UPDATE revision SET version = ?, released_at = ? WHERE entry_id = ? AND seq = ?",
+            (version, at, entry_id, seq),
+        )
+    write(
+        db,
+        "UPDATE entry SET public_seq = ?, published_at = coalesce(published_at, ?) WHERE id = ?",
+        (seq, at, entry_id),
+    )
     return int(version)
 
 
-def set_facts(db: Database, entry_id: str, *, region_id: str | None, themes: Sequence[str], year_from: int | None, year_to: int | None) -> None:
+def set_facts(
+    db: Database,
+    entry_id: str,
+    *,
+    region_id: str | None,
+    themes: Sequence[str],
+    year_from: int | None,
+    year_to: int | None,
+) -> None:
     """Correct what an entry is filed under: region, themes and years."""
-    write(db, "UPDATE entry SET region_id = ?, year_from = ?, year_to = ? WHERE id = ?", (region_id, year_from, year_to, entry_id))
+    write(
+        db,
+        "UPDATE entry SET region_id = ?, year_from = ?, year_to = ? WHERE id = ?",
+        (region_id, year_from, year_to, entry_id),
+    )
     write(db, "DELETE FROM entry_theme WHERE entry_id = ?", (entry_id,))
-    write_many(db, "INSERT INTO entry_theme (entry_id, theme_id) VALUES (?, ?)", [(entry_id, t) for t in dict.fromkeys(themes)])
+    write_many(
+        db, "INSERT INTO entry_theme (entry_id, theme_id) VALUES (?, ?)", [(entry_id, t) for t in dict.fromkeys(themes)]
+    )
 
 
 def in_states(db: Database, states: Iterable[State]) -> list[Entry]:
     """Return all entries in these states, longest waiting first."""
     ids = rows(
-        db, "SELECT id FROM entry WHERE state IN (SELECT value FROM json_each(?)) ORDER BY changed_at, id", (json.dumps(list(states)),)
+        db,
+        "SELECT id FROM entry WHERE state IN (SELECT value FROM json_each(?)) ORDER BY changed_at, id",
+        (json.dumps(list(states)),),
     )
     return get_many(db, [r["id"] for r in ids])
 

@@ -72,11 +72,7 @@ STEPS: dict[tuple[State | None, Action], Step] = {
     (S.PAUSED, A.RESUME): Step(S.PUBLISHED, Who.AUTHOR),
     (S.PUBLISHED, A.REVISE): Step(S.IN_REVIEW, Who.MODERATOR, reason=True),
     (S.PUBLISHED, A.RETIRE): Step(S.RETIRED, Who.MODERATOR, reason=True, kinds=_PRACTICE),
-    **{
-        (state, A.WITHDRAW): Step(S.WITHDRAWN, Who.AUTHOR)
-        for state in S
-        if state is not S.WITHDRAWN
-    },
+    **{(state, A.WITHDRAW): Step(S.WITHDRAWN, Who.AUTHOR) for state in S if state is not S.WITHDRAWN},
 }
 
 
@@ -152,7 +148,11 @@ def log(
         (*line, prev_hash, _row_hash(prev_hash, line)),
     )
     if reason:
-        write(db, "INSERT INTO review_reason (log_seq, entry_id, text) VALUES (last_insert_rowid(), ?, ?)", (entry_id, reason))
+        write(
+            db,
+            "INSERT INTO review_reason (log_seq, entry_id, text) VALUES (last_insert_rowid(), ?, ?)",
+            (entry_id, reason),
+        )
 
 
 def history(db: Database, entry_id: str) -> list[LogRow]:
@@ -210,7 +210,11 @@ def take_claim(db: Database, entry_id: str, account_id: int, *, at: str) -> None
     holder = claimed_by(db, entry_id)
     if holder is not None and holder != account_id:
         raise Conflict("somebody else is on it")
-    write(db, "INSERT INTO claim (entry_id, account_id, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (entry_id, account_id, at))
+    write(
+        db,
+        "INSERT INTO claim (entry_id, account_id, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (entry_id, account_id, at),
+    )
 
 
 def drop_claim(db: Database, entry_id: str) -> None:
@@ -226,7 +230,11 @@ def claimed_by(db: Database, entry_id: str) -> int | None:
 
 def claims(db: Database, entry_ids: Iterable[str]) -> dict[str, int]:
     """Return who works on which of these entries."""
-    found = rows(db, "SELECT entry_id, account_id FROM claim WHERE entry_id IN (SELECT value FROM json_each(?))", (json.dumps(list(entry_ids)),))
+    found = rows(
+        db,
+        "SELECT entry_id, account_id FROM claim WHERE entry_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(entry_ids)),),
+    )
     return {r["entry_id"]: r["account_id"] for r in found}
 
 
@@ -243,7 +251,9 @@ def need_claim(db: Database, entry_id: str, account_id: int) -> None:
 def send(db: Database, entry_id: str, *, sender: str, account_id: int | None, text: str, at: str) -> None:
     """Leave a message behind the receipt code, or an answer for the moderators."""
     write(
-        db, "INSERT INTO message (entry_id, at, sender, account_id, text) VALUES (?, ?, ?, ?, ?)", (entry_id, at, sender, account_id, text)
+        db,
+        "INSERT INTO message (entry_id, at, sender, account_id, text) VALUES (?, ?, ?, ?, ?)",
+        (entry_id, at, sender, account_id, text),
     )
 
 

@@ -72,7 +72,9 @@ def current(kind: str, lang: str, facts: dict[str, str]) -> Notice:
     points = tuple(Point(p["id"], fill(p["title"]), fill(p["text"])) for p in wording["points"])
     intro = fill(wording["intro"])
     text = "\n\n".join([fill(wording["title"]), intro, *(f"{p.title}\n{p.text}" for p in points)])
-    digest = hashlib.sha256((text + "\n\n" + json.dumps(wording["scopes"], sort_keys=True, ensure_ascii=False)).encode()).hexdigest()
+    digest = hashlib.sha256(
+        (text + "\n\n" + json.dumps(wording["scopes"], sort_keys=True, ensure_ascii=False)).encode()
+    ).hexdigest()
     return Notice(
         id=f"{kind}.{CURRENT_VERSION}.{lang}.{digest[:8]}",
         kind=kind,

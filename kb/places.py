@@ -71,7 +71,16 @@ def seed(db: Database) -> None:
             """INSERT INTO meeting (slug, starts, precision, region_id, country, names, about, visited) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                ON CONFLICT (slug) DO UPDATE SET starts = excluded.starts, precision = excluded.precision, names = excluded.names,
                  about = excluded.about, visited = excluded.visited""",
-            (m["slug"], m["starts"], m["precision"], m["region"], m["country"], _json(m["names"]), _json(m["about"]), _json(m["visited"])),
+            (
+                m["slug"],
+                m["starts"],
+                m["precision"],
+                m["region"],
+                m["country"],
+                _json(m["names"]),
+                _json(m["about"]),
+                _json(m["visited"]),
+            ),
         )
 
 
@@ -105,12 +114,16 @@ def _json(thing: Any) -> str:
 def regions(db: Database) -> dict[str, Region]:
     """Return all regions by NUTS id."""
     found = rows(db, "SELECT id, country, place, lat, lon, names FROM region ORDER BY country, id")
-    return {r["id"]: Region(r["id"], r["country"], r["place"], r["lat"], r["lon"], json.loads(r["names"])) for r in found}
+    return {
+        r["id"]: Region(r["id"], r["country"], r["place"], r["lat"], r["lon"], json.loads(r["names"])) for r in found
+    }
 
 
 def organisations(db: Database) -> dict[str, Organisation]:
     """Return all organisations by slug."""
-    found = rows(db, "SELECT slug, kind, class, partner, sample, region_id, place, names, about FROM organisation ORDER BY slug")
+    found = rows(
+        db, "SELECT slug, kind, class, partner, sample, region_id, place, names, about FROM organisation ORDER BY slug"
+    )
     return {
         r["slug"]: Organisation(
             r["slug"],
@@ -153,7 +166,9 @@ def organisation(db: Database, slug: str) -> Organisation:
 
 def meetings(db: Database) -> dict[str, Meeting]:
     """Return all meetings by slug, oldest first."""
-    found = rows(db, "SELECT slug, starts, precision, region_id, country, names, about, visited FROM meeting ORDER BY starts")
+    found = rows(
+        db, "SELECT slug, starts, precision, region_id, country, names, about, visited FROM meeting ORDER BY starts"
+    )
     return {
         r["slug"]: Meeting(
             r["slug"],

@@ -8,7 +8,9 @@ from kb.errors import NotFound
 def issue(db: Database, entry_id: str, code: str, *, at: str) -> None:
     """Tie a fresh receipt code to an entry."""
     write(
-        db, "INSERT INTO receipt (code_hash, entry_id, created_month) VALUES (?, ?, ?)", (codes.fingerprint(code), entry_id, at[:7])
+        db,
+        "INSERT INTO receipt (code_hash, entry_id, created_month) VALUES (?, ?, ?)",
+        (codes.fingerprint(code), entry_id, at[:7]),
     )
 
 

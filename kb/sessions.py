@@ -42,7 +42,9 @@ def load(db: Database, cookie: str, *, at: str) -> Session | None:
     idle, absolute = SIGNED_IN if found["account_id"] is not None else ANONYMOUS
     if found["seen_at"] < shift(at, minutes=-idle) or found["created_at"] < shift(at, minutes=-absolute):
         return None
-    return Session(found["id_hash"], found["account_id"], json.loads(found["data"]), found["created_at"], found["seen_at"])
+    return Session(
+        found["id_hash"], found["account_id"], json.loads(found["data"]), found["created_at"], found["seen_at"]
+    )
 
 
 def needs_touch(session: Session, *, at: str) -> bool:
@@ -78,7 +80,11 @@ def end_all(db: Database, account_id: int) -> int:
 
 def sweep(db: Database, *, at: str) -> None:
     """Delete sessions and tries that can not matter any more."""
-    write(db, "DELETE FROM session WHERE seen_at < ? OR created_at < ?", (shift(at, minutes=-ANONYMOUS[0]), shift(at, minutes=-ANONYMOUS[1])))
+    write(
+        db,
+        "DELETE FROM session WHERE seen_at < ? OR created_at < ?",
+        (shift(at, minutes=-ANONYMOUS[0]), shift(at, minutes=-ANONYMOUS[1])),
+    )
     write(db, "DELETE FROM attempt WHERE at < ?", (shift(at, hours=-1),))
 
 

@@ -61,7 +61,14 @@ def tree(db: Database) -> dict[str, Theme]:
             own = alts.setdefault(r["theme_id"], {})
             own[r["lang"]] = (*own.get(r["lang"], ()), r["label"])
     return {
-        r["id"]: Theme(r["id"], r["parent_id"], tuple(r["eurovoc"].split()), r["position"], labels.get(r["id"], {}), alts.get(r["id"], {}))
+        r["id"]: Theme(
+            r["id"],
+            r["parent_id"],
+            tuple(r["eurovoc"].split()),
+            r["position"],
+            labels.get(r["id"], {}),
+            alts.get(r["id"], {}),
+        )
         for r in rows(db, "SELECT id, parent_id, eurovoc, position FROM theme ORDER BY position")
     }
 

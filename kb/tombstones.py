@@ -20,7 +20,9 @@ class Reason(StrEnum):
 def put(db: Database, entry_id: str, reason: Reason, *, at: str) -> None:
     """Write the tombstone of an entry; a second one changes nothing."""
     write(
-        db, "INSERT INTO tombstone (entry_id, month, reason) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (entry_id, at[:7], reason)
+        db,
+        "INSERT INTO tombstone (entry_id, month, reason) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (entry_id, at[:7], reason),
     )
 
 

@@ -16,7 +16,17 @@ def add(db: Database, entry_id: str, seq: int, text: Text, *, state: str, author
     write(
         db,
         "INSERT INTO translation (entry_id, seq, lang, title, summary, content, state, author_id, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (entry_id, seq, text.lang, text.title, text.summary, json.dumps(text.content, ensure_ascii=False), state, author_id, at),
+        (
+            entry_id,
+            seq,
+            text.lang,
+            text.title,
+            text.summary,
+            json.dumps(text.content, ensure_ascii=False),
+            state,
+            author_id,
+            at,
+        ),
     )
 
 
@@ -34,7 +44,9 @@ def of(db: Database, pairs: Sequence[tuple[str, int]]) -> dict[str, dict[str, Te
     )
     texts: dict[str, dict[str, Text]] = {}
     for r in found:
-        texts.setdefault(r["entry_id"], {})[r["lang"]] = Text(r["lang"], r["title"], r["summary"], json.loads(r["content"]))
+        texts.setdefault(r["entry_id"], {})[r["lang"]] = Text(
+            r["lang"], r["title"], r["summary"], json.loads(r["content"])
+        )
     return texts
 
 

@@ -146,7 +146,16 @@ def edit(db: Database, entry_id: str, text: Text, hand: Hand, *, seen: int, at: 
         return seq
 
 
-def file_under(db: Database, entry_id: str, hand: Hand, *, region_id: str | None, theme_ids: Sequence[str], year_from: int | None, year_to: int | None) -> None:
+def file_under(
+    db: Database,
+    entry_id: str,
+    hand: Hand,
+    *,
+    region_id: str | None,
+    theme_ids: Sequence[str],
+    year_from: int | None,
+    year_to: int | None,
+) -> None:
     """Correct region, themes and years of an entry in review.
 
     Raises:
@@ -154,7 +163,14 @@ def file_under(db: Database, entry_id: str, hand: Hand, *, region_id: str | None
     """
     with transaction(db):
         _claimed(db, entry_id, hand)
-        entries.set_facts(db, entry_id, region_id=region_id, themes=themes.require(db, theme_ids), year_from=year_from, year_to=year_to)
+        entries.set_facts(
+            db,
+            entry_id,
+            region_id=region_id,
+            themes=themes.require(db, theme_ids),
+            year_from=year_from,
+            year_to=year_to,
+        )
 
 
 def ask(db: Database, entry_id: str, message: str, hand: Hand, *, reason: str, at: str) -> None:
@@ -230,7 +246,9 @@ def release(db: Database, entry_id: str, *, text_hash: str, at: str, by: Actor |
     """
     with transaction(db):
         entry = entries.get(db, entry_id)
-        return _publish(db, entry, Action.RELEASE, author(entry), by or Actor("narrator", "receipt"), text_hash, None, at)
+        return _publish(
+            db, entry, Action.RELEASE, author(entry), by or Actor("narrator", "receipt"), text_hash, None, at
+        )
 
 
 def release_orally(db: Database, entry_id: str, hand: Hand, *, text_hash: str, reason: str, at: str) -> int:
@@ -309,7 +327,16 @@ def _claimed(db: Database, entry_id: str, hand: Hand) -> Entry:
     return entry
 
 
-def _advance(db: Database, entry: Entry, action: Action, hand: Hand, *, at: str, reason: str | None = None, seq: int | None = None) -> None:
+def _advance(
+    db: Database,
+    entry: Entry,
+    action: Action,
+    hand: Hand,
+    *,
+    at: str,
+    reason: str | None = None,
+    seq: int | None = None,
+) -> None:
     """Go one row of the state table: check it, write the new state, write the log."""
     step = moderation.step(entry.state, action, entry.kind)
     if step.who is not hand.who:
@@ -335,7 +362,15 @@ def _need_second_person(db: Database, entry: Entry, hand: Hand) -> None:
 
 
 def _log(
-    db: Database, entry_id: str, action: Action, from_state: State | None, to: State, hand: Hand, seq: int, reason: str | None, at: str
+    db: Database,
+    entry_id: str,
+    action: Action,
+    from_state: State | None,
+    to: State,
+    hand: Hand,
+    seq: int,
+    reason: str | None,
+    at: str,
 ) -> None:
     moderation.log(
         db,

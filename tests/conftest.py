@@ -40,7 +40,9 @@ def instance(tmp_path: Path, template_instance: Path) -> Path:
 @pytest.fixture
 def config(instance: Path) -> Config:
     """Return the settings of the fresh instance."""
-    return load({}, INSTANCE=instance, SECRET_KEY=factories.SECRET, DEBUG_PAGES=True, LIMIT_SUBMIT=1000, LIMIT_SUBMIT_ALL=1000)
+    return load(
+        {}, INSTANCE=instance, SECRET_KEY=factories.SECRET, DEBUG_PAGES=True, LIMIT_SUBMIT=1000, LIMIT_SUBMIT_ALL=1000
+    )
 
 
 @pytest.fixture

@@ -42,7 +42,9 @@ def seed(db: Database) -> None:
         about = {"en": "An association made for tests."}
         common = {"region": "DE80L", "place": "Barth", "names": names, "about": about, "kind": "ngo"}
         places.add_organisation(db, common | {"slug": "test-association", "class": "ngo", "partner": True}, sample=True)
-        places.add_organisation(db, common | {"slug": "test-authority", "class": "authority", "partner": True}, sample=True)
+        places.add_organisation(
+            db, common | {"slug": "test-authority", "class": "authority", "partner": True}, sample=True
+        )
 
 
 # Argon2 takes a fifth of a second; the cast's password is hashed once and the hash reused.
@@ -61,7 +63,12 @@ def notice(kind: str = "testimony", lang: str = "en") -> notices.Notice:
 
 def testimony(db: Database, *, state: str = "published", at: str | None = None, **facts: Any) -> Made:
     """Make a testimony in a state; ``facts`` may name title, body, lang, region, year, themes, sample and every scope of a grant."""
-    text = Text(facts.pop("lang", "en"), facts.pop("title", "The words of the choir"), facts.pop("summary", ""), {"body": facts.pop("body", STORY)})
+    text = Text(
+        facts.pop("lang", "en"),
+        facts.pop("title", "The words of the choir"),
+        facts.pop("summary", ""),
+        {"body": facts.pop("body", STORY)},
+    )
     return _make(db, Kind.TESTIMONY, text, state, at or now(), facts)
 
 
@@ -81,7 +88,12 @@ def practice(db: Database, *, state: str = "published", at: str | None = None, *
         "transfer": "Yes, with a pool nearby.",
         "contact": "The swimming coordination.",
     } | facts.pop("content", {})
-    text = Text(facts.pop("lang", "en"), facts.pop("title", "Swim first, talk later"), facts.pop("summary", "A swimming hour for families."), content)
+    text = Text(
+        facts.pop("lang", "en"),
+        facts.pop("title", "Swim first, talk later"),
+        facts.pop("summary", "A swimming hour for families."),
+        content,
+    )
     return _make(db, Kind.GOOD_PRACTICE, text, state, at or now(), facts)
 
 
@@ -105,7 +117,9 @@ def _make(db: Database, kind: Kind, text: Text, state: str, at: str, facts: dict
     shown = notice(kind, text.lang)
     facts.setdefault("audience", "public")
     facts["audience"] = Audience(facts["audience"])
-    grant = Grant(notice_id=shown.id, lang=shown.lang, subject_kind="adult" if kind is Kind.TESTIMONY else "practitioner", **facts)
+    grant = Grant(
+        notice_id=shown.id, lang=shown.lang, subject_kind="adult" if kind is Kind.TESTIMONY else "practitioner", **facts
+    )
     made = workflow.submit(db, draft, grant, shown, secret=SECRET, months=24, at=at, others=others)
     _bring(db, made.entry_id, kind, state, at)
     return Made(made.entry_id, made.code)

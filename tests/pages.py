@@ -149,7 +149,10 @@ class Page:
         shown = " ".join(t for e in self.root.iter() if e.tag not in _SKIPPED for t in (e.text or "", e.tail or ""))
         problems = [f"address {m}" for m in _MAIL.findall(shown) if m in {row[0] for row in CAST.values()}]
         problems += [f"record id {m}" for m in _UUID.findall(self.html)]
-        problems += [f"leftover {m}" for m in re.findall(r"\{\{\s*[a-z_]|\{%|lazy_gettext|Undefined|None</|<bound method", self.html)]
+        problems += [
+            f"leftover {m}"
+            for m in re.findall(r"\{\{\s*[a-z_]|\{%|lazy_gettext|Undefined|None</|<bound method", self.html)
+        ]
         return problems
 
 
@@ -197,7 +200,13 @@ class Visitor:
         """Fill a form of a page and send it; what is not named keeps its value; redirects are followed and checked."""
         form = page.form(action)
         target = form.get("action") or page.url
-        response = self.open(target, method="POST", data=self.filled(form, fields), follow_redirects=True, headers={"Sec-Fetch-Site": "same-origin"})
+        response = self.open(
+            target,
+            method="POST",
+            data=self.filled(form, fields),
+            follow_redirects=True,
+            headers={"Sec-Fetch-Site": "same-origin"},
+        )
         assert response.status_code == status, f"POST {target}: {response.status_code}, expected {status}"
         answer = Page(response, f"POST {target}")
         answer.check()

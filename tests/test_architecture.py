@@ -27,7 +27,12 @@ DOORS = {
     "segno": ("web/card.py",),
     "click": ("cli.py", "__main__.py"),
 }
-NOUNS = [p for p in KB.glob("*.py") if p.name not in ("__init__.py", "__main__.py", "cli.py", "workflow.py", "serving.py", "demonstration.py", "condition.py")]
+NOUNS = [
+    p
+    for p in KB.glob("*.py")
+    if p.name
+    not in ("__init__.py", "__main__.py", "cli.py", "workflow.py", "serving.py", "demonstration.py", "condition.py")
+]
 # Pure nouns: no database, no other noun that has one.
 PURE = {"citation", "interchange", "languages", "clean", "screening", "codes"}
 
@@ -55,7 +60,8 @@ def test_one_library_one_door() -> None:
         for path in MODULES
         for name in imports(path)
         for library, doors in DOORS.items()
-        if name.split(".")[0] == library and not any(where(path).startswith(d) if d.endswith("/") else where(path) == d for d in doors)
+        if name.split(".")[0] == library
+        and not any(where(path).startswith(d) if d.endswith("/") else where(path) == d for d in doors)
     ]
     assert not wrong
 
@@ -66,9 +72,15 @@ def strings(path: Path) -> list[str]:
     docs = {
         id(node.body[0].value)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body and isinstance(node.body[0], ast.Expr)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
     }
-    return [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docs]
+    return [
+        n.value
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docs
+    ]
 
 
 SCHEMA = (KB / "schema_0001.sql").read_text("utf-8")
@@ -95,8 +107,16 @@ def test_every_table_is_used() -> None:
 
 
 def test_no_sql_in_the_web() -> None:
-    sql = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM)\s+\w+.*\b(FROM|SET|VALUES|WHERE)\b|\bDELETE FROM\b", re.DOTALL)
-    wrong = [f"{where(p)}: {t[:60]}" for p in MODULES if where(p).startswith(("web/", "cli.py")) for t in strings(p) if sql.search(t)]
+    sql = re.compile(
+        r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM)\s+\w+.*\b(FROM|SET|VALUES|WHERE)\b|\bDELETE FROM\b", re.DOTALL
+    )
+    wrong = [
+        f"{where(p)}: {t[:60]}"
+        for p in MODULES
+        if where(p).startswith(("web/", "cli.py"))
+        for t in strings(p)
+        if sql.search(t)
+    ]
     assert not wrong
 
 
@@ -125,7 +145,9 @@ def test_pure_nouns_touch_no_database(name: str) -> None:
         return  # comes with the exports; the rule waits for it
     allowed = {"kb.languages", "kb.clean", "kb.errors", "kb.codes"}
     own = {i for i in imports(path) if i.startswith("kb.")}
-    assert not {i for i in own if not any(i == a or i.startswith(a + ".") for a in allowed) and not i.startswith(f"kb.{name}")}
+    assert not {
+        i for i in own if not any(i == a or i.startswith(a + ".") for a in allowed) and not i.startswith(f"kb.{name}")
+    }
 
 
 def test_workflow_knows_the_outbox_but_not_the_index() -> None:
@@ -134,7 +156,12 @@ def test_workflow_knows_the_outbox_but_not_the_index() -> None:
 
 
 def test_search_knows_no_web() -> None:
-    assert not [f"{where(p)} imports {n}" for p in KB.glob("search/*.py") for n in imports(p) if n.startswith(("kb.web", "kb.workflow"))]
+    assert not [
+        f"{where(p)} imports {n}"
+        for p in KB.glob("search/*.py")
+        for n in imports(p)
+        if n.startswith(("kb.web", "kb.workflow"))
+    ]
 
 
 def test_names_are_the_fields_own_terms() -> None:
@@ -146,6 +173,14 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_only_clean_declares_html_safe() -> None:
-    code = [where(p) for p in MODULES if where(p) != "clean.py" and re.search(r"\bMarkup\(|render_template_string", p.read_text("utf-8"))]
-    pages = [p.name for p in (ROOT / "templates").rglob("*.html") if re.search(r"\|\s*safe\b|autoescape\s+false", p.read_text("utf-8"))]
+    code = [
+        where(p)
+        for p in MODULES
+        if where(p) != "clean.py" and re.search(r"\bMarkup\(|render_template_string", p.read_text("utf-8"))
+    ]
+    pages = [
+        p.name
+        for p in (ROOT / "templates").rglob("*.html")
+        if re.search(r"\|\s*safe\b|autoescape\s+false", p.read_text("utf-8"))
+    ]
     assert code + pages == []

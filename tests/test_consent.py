@@ -37,7 +37,9 @@ def test_it_shows_only_to_the_audience(db: Database, audience: str, viewer: View
     assert bool(seen) is expected
 
 
-@pytest.mark.parametrize("state", ["submitted", "in_review", "changes_requested", "awaiting_release", "paused", "rejected", "withdrawn"])
+@pytest.mark.parametrize(
+    "state", ["submitted", "in_review", "changes_requested", "awaiting_release", "paused", "rejected", "withdrawn"]
+)
 def test_it_hides_what_is_not_published(db: Database, state: str) -> None:
     made = factories.testimony(db, state=state)
 
@@ -56,7 +58,9 @@ def test_it_hides_a_text_that_was_not_released(db: Database) -> None:
     made = factories.testimony(db)
     held = consent.in_force(db, made.id)
     with transaction(db):
-        write(db, "UPDATE consent_scope SET release_hash = ? WHERE consent_id = ? AND scope = 'release'", ("0" * 64, held))
+        write(
+            db, "UPDATE consent_scope SET release_hash = ? WHERE consent_id = ? AND scope = 'release'", ("0" * 64, held)
+        )
 
     assert not consent.visible(db, Viewer.MODERATOR, at=now(), ids=[made.id])
 
@@ -81,7 +85,9 @@ SCOPE_STATES = ["requested", "given", "refused", "renewed", "expired", "withdraw
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     state=st.sampled_from([str(s) for s in entries.State]),
-    scopes=st.fixed_dictionaries({s: st.sampled_from([*["given"] * 8, *SCOPE_STATES]) for s in ("store", "audience", "attribution", "release")}),
+    scopes=st.fixed_dictionaries(
+        {s: st.sampled_from([*["given"] * 8, *SCOPE_STATES]) for s in ("store", "audience", "attribution", "release")}
+    ),
     store=st.sampled_from(["yes", "yes", "yes", "no"]),
     audience=st.sampled_from([str(a) for a in Audience]),
     same_text=st.sampled_from([True, True, True, False]),
@@ -114,15 +120,33 @@ def test_view_and_rule_agree(
         write(db, "UPDATE entry SET state = ? WHERE id = ?", (state, made.id))
         write(db, "UPDATE revision SET version = ? WHERE entry_id = ?", (version, made.id))
         for scope, scope_state in scopes.items():
-            write(db, "UPDATE consent_scope SET state = ? WHERE consent_id = ? AND scope = ?", (scope_state, held, scope))
+            write(
+                db, "UPDATE consent_scope SET state = ? WHERE consent_id = ? AND scope = ?", (scope_state, held, scope)
+            )
         write(db, "UPDATE consent_scope SET value = ? WHERE consent_id = ? AND scope = 'store'", (store, held))
         write(db, "UPDATE consent_scope SET value = ? WHERE consent_id = ? AND scope = 'audience'", (audience, held))
         if not same_text:
-            write(db, "UPDATE consent_scope SET release_hash = ? WHERE consent_id = ? AND scope = 'release'", ("f" * 64, held))
-        write(db, "UPDATE consent SET valid_until = ?, embargo_until = ?, ended_at = ? WHERE id = ?", (valid_until, embargo, at if ended else None, held))
+            write(
+                db,
+                "UPDATE consent_scope SET release_hash = ? WHERE consent_id = ? AND scope = 'release'",
+                ("f" * 64, held),
+            )
+        write(
+            db,
+            "UPDATE consent SET valid_until = ?, embargo_until = ?, ended_at = ? WHERE id = ?",
+            (valid_until, embargo, at if ended else None, held),
+        )
         if minor is not None:
-            write(db, "UPDATE subject SET kind = 'minor' WHERE id = (SELECT subject_id FROM consent WHERE id = ?)", (held,))
-            write(db, "INSERT INTO guardian VALUES (?, 'mother', 'parent', ?, ?)", (held, at if minor[0] else None, at if minor[1] else None))
+            write(
+                db,
+                "UPDATE subject SET kind = 'minor' WHERE id = (SELECT subject_id FROM consent WHERE id = ?)",
+                (held,),
+            )
+            write(
+                db,
+                "INSERT INTO guardian VALUES (?, 'mother', 'parent', ?, ?)",
+                (held, at if minor[0] else None, at if minor[1] else None),
+            )
         if tombstone:
             write(db, "INSERT INTO tombstone VALUES (?, '2026-01', 'legal')", (made.id,))
     facts = consent.facts(db, made.id)
@@ -168,7 +192,15 @@ def test_an_ending_is_an_ending(db: Database, ending: str, after: str) -> None:
         consent.change(db, held, Scope.QUOTE, after, "verbatim", NARRATOR, at=now())
 
 
-@pytest.mark.parametrize("statement", ["UPDATE consent_event SET value = 'x'", "DELETE FROM consent_event", "UPDATE notice SET text = ''", "DELETE FROM notice"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE consent_event SET value = 'x'",
+        "DELETE FROM consent_event",
+        "UPDATE notice SET text = ''",
+        "DELETE FROM notice",
+    ],
+)
 def test_events_and_notices_can_not_be_changed(db: Database, statement: str) -> None:
     factories.testimony(db)
 

@@ -64,7 +64,12 @@ def test_a_write_needs_a_transaction(db: Database) -> None:
 
 
 def test_all_tables_are_strict(db: Database) -> None:
-    loose = [r[0] for r in db.execute("SELECT name FROM pragma_table_list WHERE strict = 0 AND type = 'table' AND schema = 'main'")]
+    loose = [
+        r[0]
+        for r in db.execute(
+            "SELECT name FROM pragma_table_list WHERE strict = 0 AND type = 'table' AND schema = 'main'"
+        )
+    ]
     assert [name for name in loose if not name.startswith(("sqlite_", "_sqlite_"))] == []
 
 

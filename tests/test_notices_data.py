@@ -127,9 +127,7 @@ def texts(notice: dict[str, Any]) -> dict[str, str]:
 
 def running_text(notice: dict[str, Any]) -> dict[str, str]:
     """Return the sentences only; short headings and labels would make the average look better than it reads."""
-    return {
-        path: text for path, text in texts(notice).items() if not path.endswith(("title", "label"))
-    }
+    return {path: text for path, text in texts(notice).items() if not path.endswith(("title", "label"))}
 
 
 def sentences(text: str) -> list[str]:
@@ -142,9 +140,7 @@ def in_each(check: Callable[[str, str], None]) -> Any:
 
 
 def test_there_is_a_notice_of_each_kind_in_each_language_and_no_other() -> None:
-    assert sorted(p.name for p in FOLDER.glob("*.1.*")) == sorted(
-        f"{kind}.1.{lang}.json" for kind, lang in FILES
-    )
+    assert sorted(p.name for p in FOLDER.glob("*.1.*")) == sorted(f"{kind}.1.{lang}.json" for kind, lang in FILES)
 
 
 @in_each
@@ -162,11 +158,7 @@ def test_all_languages_have_the_same_keys_and_points(kind: str, lang: str) -> No
     assert {scope: tuple(question)[1:] for scope, question in notice["scopes"].items()} == OPTIONS
     for question in notice["scopes"].values():
         assert next(iter(question)) == "question"
-        assert all(
-            list(option) == ["label", "hint"]
-            for name, option in question.items()
-            if name != "question"
-        )
+        assert all(list(option) == ["label", "hint"] for name, option in question.items() if name != "question")
 
 
 @in_each
@@ -184,9 +176,7 @@ def test_placeholders_are_the_same_in_every_language(kind: str, lang: str) -> No
     for path, text in texts(load(kind, lang)).items():
         found = sorted(re.findall(r"\{(\w+)\}", text))
         point, _, part = path.removeprefix("points.").partition(".")
-        expected = (
-            PLACEHOLDERS.get(point, []) if part == "text" and path.startswith("points.") else []
-        )
+        expected = PLACEHOLDERS.get(point, []) if part == "text" and path.startswith("points.") else []
         assert found == expected, path
         assert text.count("{") == text.count("}") == len(found), path
 
@@ -237,9 +227,7 @@ def test_the_punctuation_fits_the_language(kind: str, lang: str) -> None:
 
 @in_each
 def test_the_promise_that_nothing_hangs_on_the_answer_is_made(kind: str, lang: str) -> None:
-    promise = next(
-        point["text"] for point in load(kind, lang)["points"] if point["id"] == "no_effect"
-    )
+    promise = next(point["text"] for point in load(kind, lang)["points"] if point["id"] == "no_effect")
     first = sentences(promise)[0].lower()
     assert [stem for stem in NO_EFFECT[kind, lang] if stem.lower() not in first] == []
 
@@ -259,10 +247,7 @@ def test_only_a_practice_speaks_of_its_licence(kind: str, lang: str) -> None:
 @in_each
 def test_the_legal_basis_and_the_longest_time_are_named(kind: str, lang: str) -> None:
     # int() reads the digits of any script: ۲۴ is 24.
-    numbers = {
-        point["id"]: [int(n) for n in re.findall(r"\d+", point["text"])]
-        for point in load(kind, lang)["points"]
-    }
+    numbers = {point["id"]: [int(n) for n in re.findall(r"\d+", point["text"])] for point in load(kind, lang)["points"]}
     assert {6, 9} <= set(numbers["why"])
     assert numbers["how_long"] == [24]
     assert 18 in numbers["children"]

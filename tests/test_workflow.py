@@ -26,7 +26,13 @@ def draft(token: str) -> Draft:
 def send(db: Database, token: str) -> workflow.Receipt:
     shown = factories.notice()
     return workflow.submit(
-        db, draft(token), Grant(shown.id, "en", audience=Audience.PUBLIC), shown, secret=factories.SECRET, months=24, at=now()
+        db,
+        draft(token),
+        Grant(shown.id, "en", audience=Audience.PUBLIC),
+        shown,
+        secret=factories.SECRET,
+        months=24,
+        at=now(),
     )
 
 
@@ -35,11 +41,15 @@ def test_it_works_from_form_to_publication(db: Database, people: People) -> None
     marek, lina = workflow.moderator(people["marek"]), workflow.moderator(people["lina"])
 
     workflow.claim(db, receipt.entry_id, marek, at=now())
-    seq = workflow.edit(db, receipt.entry_id, Text("en", "A title", "One line.", {"body": "A better story."}), marek, seen=1, at=now())
+    seq = workflow.edit(
+        db, receipt.entry_id, Text("en", "A title", "One line.", {"body": "A better story."}), marek, seen=1, at=now()
+    )
     workflow.recommend(db, receipt.entry_id, marek, seen=seq, at=now())
     workflow.claim(db, receipt.entry_id, lina, at=now())
     workflow.approve(db, receipt.entry_id, lina, seen=seq, at=now())
-    version = workflow.release(db, receipt.entry_id, text_hash=entries.revision(db, receipt.entry_id, seq).sha256, at=now())
+    version = workflow.release(
+        db, receipt.entry_id, text_hash=entries.revision(db, receipt.entry_id, seq).sha256, at=now()
+    )
 
     assert version == 1
     assert [v.seq for v in consent.visible(db, Viewer.PUBLIC, at=now(), ids=[receipt.entry_id])] == [2]
@@ -110,7 +120,9 @@ def _path(db: Database) -> Path:
 
 
 def _everything(db: Database) -> dict[str, int]:
-    names = [r["name"] for r in rows(db, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
+    names = [
+        r["name"] for r in rows(db, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    ]
     return {name: db[name].count for name in names}
 
 
@@ -132,7 +144,9 @@ def test_only_the_ways_of_the_table_exist(state: State, kind: Kind) -> None:
 
 def test_from_everywhere_it_can_be_taken_back() -> None:
     assert {s for (s, a) in STEPS if a is Action.WITHDRAW} == set(State) - {State.WITHDRAWN}
-    assert all(STEPS[(s, Action.WITHDRAW)].who is Who.AUTHOR and not STEPS[(s, Action.WITHDRAW)].reason for s in ALL_STATES)
+    assert all(
+        STEPS[(s, Action.WITHDRAW)].who is Who.AUTHOR and not STEPS[(s, Action.WITHDRAW)].reason for s in ALL_STATES
+    )
 
 
 def test_it_needs_a_moderator(people: People) -> None:
@@ -182,7 +196,9 @@ def test_whoever_edited_does_not_approve(db: Database, people: People, make: obj
     marek, lina = workflow.moderator(people["marek"]), workflow.moderator(people["lina"])
     workflow.claim(db, made.id, marek, at=now())
     text = entries.revision(db, made.id, 1).text
-    seq = workflow.edit(db, made.id, Text(text.lang, text.title + "!", text.summary, text.content), marek, seen=1, at=now())
+    seq = workflow.edit(
+        db, made.id, Text(text.lang, text.title + "!", text.summary, text.content), marek, seen=1, at=now()
+    )
     if entries.get(db, made.id).kind is Kind.TESTIMONY:
         workflow.put_back(db, made.id, marek, at=now())
         workflow.claim(db, made.id, lina, at=now())
@@ -300,7 +316,12 @@ def test_a_revised_text_is_hidden_until_it_is_released_again(db: Database, peopl
 def test_withdrawing_erases_every_word(db: Database, instance: Path, state: State) -> None:
     """From whatever state: no word of the story, the name, a message or a reason is left in the database."""
     made = factories.testimony(
-        db, state=state, title="Zanzibarquartz", body="Quixoticwombat sings.", attribution="pseudonym", credit="Xylophonia"
+        db,
+        state=state,
+        title="Zanzibarquartz",
+        body="Quixoticwombat sings.",
+        attribution="pseudonym",
+        credit="Xylophonia",
     )
 
     workflow.withdraw(db, made.id, at=now())
@@ -308,7 +329,12 @@ def test_withdrawing_erases_every_word(db: Database, instance: Path, state: Stat
     with pytest.raises(Gone):
         tombstones.raise_if_gone(db, made.id)
     texts = [str(v) for name in _everything(db) for r in db[name].rows for v in r.values()]
-    assert not [t for t in texts for word in ("Zanzibarquartz", "Quixoticwombat", "Xylophonia", "leave out the name", "told by somebody") if word in t]
+    assert not [
+        t
+        for t in texts
+        for word in ("Zanzibarquartz", "Quixoticwombat", "Xylophonia", "leave out the name", "told by somebody")
+        if word in t
+    ]
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     raw = (instance / "kb.sqlite3").read_bytes()
     assert not [w for w in (b"Zanzibarquartz", b"Quixoticwombat", b"Xylophonia") if w in raw]

@@ -61,5 +61,10 @@ def home() -> Answer:
     titles = {r.entry_id: r for r in entries.revisions_at(get_db(), [(e.id, e.seq) for e in sent]).values()}
     organisation = places.organisation(get_db(), account.organisation_slug) if account.organisation_slug else None
     return render_template(
-        "accounts/home.html", account=account, organisation=organisation, sent=sent, titles=titles, practice=unfinished("good_practice")
+        "accounts/home.html",
+        account=account,
+        organisation=organisation,
+        sent=sent,
+        titles=titles,
+        practice=unfinished("good_practice"),
     )

@@ -162,9 +162,13 @@ class StoredSessions(SessionInterface):
                 sessions.save(get_db(), session.store(), dict(session), at=now())
         cookie = session.state.cookie
         if cookie == "":
-            response.delete_cookie(cookie_name(app), path="/", secure=app.config["KB"].https, httponly=True, samesite="Lax")
+            response.delete_cookie(
+                cookie_name(app), path="/", secure=app.config["KB"].https, httponly=True, samesite="Lax"
+            )
         elif cookie is not None:
-            response.set_cookie(cookie_name(app), cookie, path="/", secure=app.config["KB"].https, httponly=True, samesite="Lax")
+            response.set_cookie(
+                cookie_name(app), cookie, path="/", secure=app.config["KB"].https, httponly=True, samesite="Lax"
+            )
 
 
 def cookie_name(app: Flask) -> str:

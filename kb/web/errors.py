@@ -34,7 +34,9 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def answer(status: int, *, number: str | None = None, tombstone: errors.Gone | None = None) -> tuple[Response | str, int]:
+def answer(
+    status: int, *, number: str | None = None, tombstone: errors.Gone | None = None
+) -> tuple[Response | str, int]:
     """Return the error page, or its JSON for a client that asked for JSON."""
     told = status if status in TOLD else 500 if status >= 500 else 400
     if wants_json():

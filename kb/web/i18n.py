@@ -21,7 +21,11 @@ def init_app(app: Flask) -> None:
     Babel(app, locale_selector=ui_language)
     app.after_request(_remember)
     app.jinja_env.globals.update(
-        ui_language=ui_language, offered=offered, direction=languages.direction, own_name=languages.own_name, pick=languages.pick
+        ui_language=ui_language,
+        offered=offered,
+        direction=languages.direction,
+        own_name=languages.own_name,
+        pick=languages.pick,
     )
 
 
@@ -44,7 +48,11 @@ def ui_language() -> str:
 def _choose() -> str:
     choices = offered()
     narrator = (request.endpoint or "").split(".")[0] in NARRATOR_SUBJECTS
-    for wish in (request.args.get("ui"), current_session().get("ui") if narrator else None, request.cookies.get(COOKIE)):
+    for wish in (
+        request.args.get("ui"),
+        current_session().get("ui") if narrator else None,
+        request.cookies.get(COOKIE),
+    ):
         if wish in choices:
             return str(wish)
     return request.accept_languages.best_match(choices) or choices[0]
@@ -54,7 +62,9 @@ def _remember(response: Response) -> Response:
     """Keep a language that was asked for by name, for a year, in a cookie that holds nothing else."""
     wish = request.args.get("ui")
     if wish and wish in offered() and request.cookies.get(COOKIE) != wish:
-        response.set_cookie(COOKIE, wish, max_age=31_536_000, path="/", secure=config().https, httponly=True, samesite="Lax")
+        response.set_cookie(
+            COOKIE, wish, max_age=31_536_000, path="/", secure=config().https, httponly=True, samesite="Lax"
+        )
     return response
 
 

@@ -98,7 +98,11 @@ def _refuse_foreign_posts() -> Response | tuple[str, int] | None:
         validate_csrf(request.form.get("csrf_token", ""))
     except ValidationError:
         if fetch_site == "same-origin" and request.endpoint and request.form:
-            fields = [(name, item) for name, item in request.form.items(multi=True) if name != "csrf_token" and name != "password"]
+            fields = [
+                (name, item)
+                for name, item in request.form.items(multi=True)
+                if name != "csrf_token" and name != "password"
+            ]
             return render_template("errors/again.html", fields=fields), 400
         abort(400)
     return None
@@ -109,7 +113,9 @@ def _set_headers(response: Response) -> Response:
         response.headers.setdefault(name, text)
     response.headers.setdefault("Content-Security-Policy", _POLICY.format(nonce=csp_nonce()))
     if request.endpoint == "static":
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if request.args.get("v") else "public, max-age=3600"
+        response.headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if request.args.get("v") else "public, max-age=3600"
+        )
     else:
         # Every page depends on who looks and on a consent that may end any moment: nobody keeps a copy.
         response.headers["Cache-Control"] = "no-store"
@@ -152,4 +158,6 @@ def limit_submissions() -> None:
     """
     with transaction(get_db()):
         sessions.count_try(get_db(), "submit", network(), limit=int(config()["LIMIT_SUBMIT"]), seconds=3600, at=now())
-        sessions.count_try(get_db(), "submit_all", "all", limit=int(config()["LIMIT_SUBMIT_ALL"]), seconds=3600, at=now())
+        sessions.count_try(
+            get_db(), "submit_all", "all", limit=int(config()["LIMIT_SUBMIT_ALL"]), seconds=3600, at=now()
+        )

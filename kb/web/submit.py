@@ -112,7 +112,9 @@ def testimony_consent() -> Answer:
     if request.method == "POST" and form.validate():
         keep("testimony", stored(request.form, form.data) | {"lang": lang, "notice": notice.id})
         return _go("submit.testimony_story")
-    page = render_template("submit/consent.html", form=form, notice=notice, options=testimony_forms.options, icons=ICONS, lang=lang)
+    page = render_template(
+        "submit/consent.html", form=form, notice=notice, options=testimony_forms.options, icons=ICONS, lang=lang
+    )
     return page, 422 if form.errors else 200
 
 
@@ -130,7 +132,9 @@ def testimony_story() -> Answer:
         if sound:
             return _go("submit.testimony_check")
     tree = themes.tree(get_db())
-    return render_template("submit/story.html", form=form, lang=_lang(), themes=themes.children(tree, None)), 422 if form.errors else 200
+    return render_template(
+        "submit/story.html", form=form, lang=_lang(), themes=themes.children(tree, None)
+    ), 422 if form.errors else 200
 
 
 def _kept(form: Any) -> dict[str, Any]:
@@ -157,7 +161,11 @@ def testimony_check() -> Answer:
     if request.method == "POST":
         account = current_account()
         draft = testimony_forms.to_draft(
-            before.data, lang=lang, token=before.token, themes=set(themes.tree(get_db())), account_id=account.id if account else None
+            before.data,
+            lang=lang,
+            token=before.token,
+            themes=set(themes.tree(get_db())),
+            account_id=account.id if account else None,
         )
         grant = testimony_forms.to_grant(before.data, notice, jurisdiction=str(config()["JURISDICTION"]))
         return _send(draft, grant, notice)
@@ -203,7 +211,9 @@ def done() -> Answer:
     """Show the receipt code with its card, for a quarter of an hour in the same browser."""
     session = current_session()
     token = str(session.get("done", ""))
-    entry_id = entries.by_token(get_db(), token) if token and session.get("done_at", "") > shift(now(), minutes=-15) else None
+    entry_id = (
+        entries.by_token(get_db(), token) if token and session.get("done_at", "") > shift(now(), minutes=-15) else None
+    )
     if entry_id is None:
         return _go("receipt.status")
     code = codes.receipt_code(settings.secret_key(config()), token)
@@ -296,7 +306,11 @@ def practice_part(part: str) -> Answer:
         if sound:
             names = list(PARTS)
             following = names.index(part) + 1
-            return _go("submit.practice_part", part=names[following]) if following < len(names) else _go("submit.practice_check")
+            return (
+                _go("submit.practice_part", part=names[following])
+                if following < len(names)
+                else _go("submit.practice_check")
+            )
     return render_template(
         "submit/practice_part.html",
         form=form,
@@ -336,7 +350,9 @@ def practice_check() -> Answer:
     )
     if request.method == "POST":
         jurisdiction = str(config()["JURISDICTION"])
-        return _send(draft, practice_forms.to_grant(before.data, notice, jurisdiction=jurisdiction, collected_by=None), notice)
+        return _send(
+            draft, practice_forms.to_grant(before.data, notice, jurisdiction=jurisdiction, collected_by=None), notice
+        )
     return render_template(
         "submit/practice_check.html",
         draft=draft,

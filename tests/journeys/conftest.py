@@ -37,7 +37,9 @@ def chromium() -> str:
     if named := os.environ.get("KB_CHROMIUM"):
         return named
     program = [str(ROOT / "scripts" / "browser.sh")]
-    found = subprocess.run(program, cwd=ROOT, env={**os.environ, "VENV": sys.prefix}, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        program, cwd=ROOT, env={**os.environ, "VENV": sys.prefix}, capture_output=True, text=True, check=False
+    )
     if found.returncode:
         pytest.fail(found.stderr.strip().splitlines()[-1], pytrace=False)
     return found.stdout.strip()

@@ -29,7 +29,12 @@ ADDRESSES: dict[str, list[str]] = {
     "public.entry": ["/entries/{t}", "/entries/{p}", "/entries/{g}", "/entries/nothing"],
     "public.version": ["/entries/{p}/v/1"],
     "public.versions": ["/entries/{p}/versions"],
-    "search.results": ["/search", "/search?q=choir", "/search?q=nothingatall", "/search?theme=music&kind=testimony&ui=lt"],
+    "search.results": [
+        "/search",
+        "/search?q=choir",
+        "/search?q=nothingatall",
+        "/search?theme=music&kind=testimony&ui=lt",
+    ],
     "cite.panel": ["/entries/{p}/cite"],
     "places.themes": ["/themes"],
     "places.theme": ["/themes/music"],
@@ -46,7 +51,12 @@ ADDRESSES: dict[str, list[str]] = {
     "accounts.login": ["/login"],
     "accounts.home": ["/account"],
     "review.queue": ["/moderation", "/moderation?tab=mine", "/moderation?tab=narrator", "/moderation?tab=done"],
-    "review.desk": ["/moderation/{r}", "/moderation/{r}?view=original", "/moderation/{r}?view=preview", "/moderation/{r}?view=history"],
+    "review.desk": [
+        "/moderation/{r}",
+        "/moderation/{r}?view=original",
+        "/moderation/{r}?view=preview",
+        "/moderation/{r}?view=history",
+    ],
 }
 # Pages that only a journey reaches (tests/journeys/test_story.py), files, and what answers without a page.
 ELSEWHERE = {
@@ -81,7 +91,9 @@ def ids(site: Site) -> dict[str, str]:
     shown = {
         "t": factories.testimony(site.db, title="A voice", attribution="pseudonym", credit="Rose", quote="verbatim"),
         "p": factories.practice(site.db, title="A practice for all"),
-        "r": factories.testimony(site.db, state="in_review", title="In review", body="Call +49 3831 123456.\n\nI sing."),
+        "r": factories.testimony(
+            site.db, state="in_review", title="In review", body="Call +49 3831 123456.\n\nI sing."
+        ),
         "g": factories.testimony(site.db, state="withdrawn"),
     }
     meeting = next(iter(site.db.query("SELECT slug FROM meeting")))["slug"]
@@ -91,7 +103,9 @@ def ids(site: Site) -> dict[str, str]:
 @pytest.fixture(scope="module", params=["light", "dark"])
 def moderator(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[BrowserContext]:
     """Return a browser in which Marek is signed in, so that every page opens; once light, once dark."""
-    context = browser.new_context(base_url=site.url, color_scheme=request.param, viewport={"width": 1360, "height": 900}, locale="en")
+    context = browser.new_context(
+        base_url=site.url, color_scheme=request.param, viewport={"width": 1360, "height": 900}, locale="en"
+    )
     page = context.new_page()
     page.goto("/login")
     page.locator("#email").fill(factories.CAST["marek"][0])
@@ -104,8 +118,14 @@ def moderator(request: pytest.FixtureRequest, browser: Browser, site: Site) -> I
 
 
 @pytest.mark.parametrize("endpoint", sorted(ADDRESSES))
-def test_every_page_is_fit_for_people(moderator: BrowserContext, site: Site, ids: dict[str, str], endpoint: str) -> None:
-    found = [problem for address in ADDRESSES[endpoint] for problem in problems(moderator, site, address.format(**ids), ids["g"])]
+def test_every_page_is_fit_for_people(
+    moderator: BrowserContext, site: Site, ids: dict[str, str], endpoint: str
+) -> None:
+    found = [
+        problem
+        for address in ADDRESSES[endpoint]
+        for problem in problems(moderator, site, address.format(**ids), ids["g"])
+    ]
 
     assert found == []
 
@@ -115,7 +135,9 @@ def problems(context: BrowserContext, site: Site, url: str, gone: str) -> list[s
     found: list[str] = []
     page = context.new_page()
     expected = "404" if url.endswith("nothing") else "410" if gone in url else "no error"
-    page.on("console", lambda m: found.append(m.text) if m.type in ("error", "warning") and expected not in m.text else None)
+    page.on(
+        "console", lambda m: found.append(m.text) if m.type in ("error", "warning") and expected not in m.text else None
+    )
     page.on("request", lambda r: None if r.url.startswith((site.url, "data:")) else found.append(f"asks {r.url}"))
     page.goto(url)
     page.evaluate("document.querySelectorAll('details:not(.menu)').forEach(d => d.open = true)")

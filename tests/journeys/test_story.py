@@ -50,7 +50,14 @@ def tell(amina: Page) -> str:
     # first without answers: the summary on top links to each question
     amina.locator("main form button.btn").first.click()
     expect(amina.locator("#errors a")).to_have_count(7)
-    for scope, answer in (("store", "yes"), ("audience", "public"), ("attribution", "pseudonym"), ("quote", "verbatim"), ("search_engines", "no"), ("contact", "code")):
+    for scope, answer in (
+        ("store", "yes"),
+        ("audience", "public"),
+        ("attribution", "pseudonym"),
+        ("quote", "verbatim"),
+        ("search_engines", "no"),
+        ("contact", "code"),
+    ):
         amina.locator(f"input[name={scope}][value={answer}]").check()
     amina.locator("#adult").check()
     amina.locator("#credit").fill("أمينة")
@@ -91,7 +98,9 @@ def press(page: Page, action: str) -> None:
 
 
 @pytest.mark.parametrize("javascript", [False, True], ids=["without JavaScript", "with JavaScript"])
-def test_a_story_travels_from_the_form_to_a_citation_and_back(site: Site, tab: Callable[..., Page], javascript: bool) -> None:
+def test_a_story_travels_from_the_form_to_a_citation_and_back(
+    site: Site, tab: Callable[..., Page], javascript: bool
+) -> None:
     amina = tab(java_script_enabled=javascript, viewport=PHONE, locale="en")
     code = tell(amina)
     assert re.fullmatch(r"(?:[0-9A-Z]{4}-){5}[0-9A-Z]{4}", code)
@@ -134,7 +143,12 @@ def test_a_story_travels_from_the_form_to_a_citation_and_back(site: Site, tab: C
     amina.locator("form[action$='/withdraw'] button").click()
 
     # the very next request, on every output
-    for url, status in ((address, 410), (f"/entries/{entry}/v/1", 410), (f"/entries/{entry}.bib", 410), (f"/entries/{entry}/cite", 410)):
+    for url, status in (
+        (address, 410),
+        (f"/entries/{entry}/v/1", 410),
+        (f"/entries/{entry}.bib", 410),
+        (f"/entries/{entry}/cite", 410),
+    ):
         answer = sam.request.get(url)
         assert answer.status == status, url
         assert "أمينة" not in answer.text() and TITLE not in answer.text()

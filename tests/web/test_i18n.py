@@ -17,7 +17,20 @@ TRANSLATIONS = Path(__file__).resolve().parent.parent.parent / "translations"
 HOUSE = [lang for lang in languages.INTERFACE if lang != "en"]
 NARRATORS = [lang for lang in languages.NARRATOR if lang not in languages.INTERFACE]
 # Where the messages of a narrator's way stand: these must be complete in nine languages.
-WAY = ("templates/submit/", "templates/receipt/", "templates/base.html", "templates/macros/forms.html", "templates/errors/", "kb/web/submit.py", "kb/web/receipt.py", "kb/web/forms/fields.py", "kb/web/forms/testimony.py", "kb/web/forms/practice.py", "kb/web/forms/receipt.py", "kb/web/filters.py")
+WAY = (
+    "templates/submit/",
+    "templates/receipt/",
+    "templates/base.html",
+    "templates/macros/forms.html",
+    "templates/errors/",
+    "kb/web/submit.py",
+    "kb/web/receipt.py",
+    "kb/web/forms/fields.py",
+    "kb/web/forms/testimony.py",
+    "kb/web/forms/practice.py",
+    "kb/web/forms/receipt.py",
+    "kb/web/filters.py",
+)
 
 
 def catalogue(lang: str) -> object:
@@ -51,7 +64,11 @@ def test_placeholders_survive_translation(lang: str) -> None:
         ids = message.id if isinstance(message.id, tuple | list) else [message.id]
         wanted = set(re.findall(r"%\((\w+)\)[sd]", ids[-1]))
         texts = message.string if isinstance(message.string, tuple | list) else [message.string]
-        wrong += [t for t in texts if not set(re.findall(r"%\((\w+)\)[sd]", t)) <= wanted or "%" in re.sub(r"%\(\w+\)[sd]|%%", "", t)]
+        wrong += [
+            t
+            for t in texts
+            if not set(re.findall(r"%\((\w+)\)[sd]", t)) <= wanted or "%" in re.sub(r"%\(\w+\)[sd]|%%", "", t)
+        ]
     assert wrong == []
 
 
@@ -64,7 +81,21 @@ def test_the_catalogues_hold_every_message_of_the_pages() -> None:
 
 
 @pytest.mark.parametrize("lang", languages.INTERFACE)
-@pytest.mark.parametrize("url", ["/", "/search", "/themes", "/partners", "/about", "/about/protection", "/submit", "/receipt", "/login", "/nothing"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/",
+        "/search",
+        "/themes",
+        "/partners",
+        "/about",
+        "/about/protection",
+        "/submit",
+        "/receipt",
+        "/login",
+        "/nothing",
+    ],
+)
 def test_pages_speak_the_language_asked_for(sam: Visitor, lang: str, url: str) -> None:
     page = sam.page(f"{url}?ui={lang}", status=404 if url == "/nothing" else 200)
 
@@ -100,7 +131,10 @@ def test_names_are_sorted_by_the_alphabet_of_the_language(lang: str, words: list
     assert sorted(sorted(words), key=lambda word: languages.sort_key(word, lang)) == words
 
 
-@pytest.mark.parametrize(("lang", "expected"), [("en", "October 2022"), ("de", "Oktober 2022"), ("pl", "październik 2022"), ("sv", "oktober 2022")])
+@pytest.mark.parametrize(
+    ("lang", "expected"),
+    [("en", "October 2022"), ("de", "Oktober 2022"), ("pl", "październik 2022"), ("sv", "oktober 2022")],
+)
 def test_months_are_written_in_the_language(db: Database, sam: Visitor, lang: str, expected: str) -> None:
     made = factories.practice(db, at="2025-10-05T10:00:00Z")
 

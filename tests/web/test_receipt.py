@@ -74,7 +74,11 @@ def test_it_closes_by_itself(sam: Visitor, db: Database) -> None:
     opened(sam, made.code)
     with transaction(db):
         for r in rows(db, "SELECT id_hash, data FROM session"):
-            write(db, "UPDATE session SET data = replace(data, ?, ?) WHERE id_hash = ?", (now()[:10], "2020-01-01", r["id_hash"]))
+            write(
+                db,
+                "UPDATE session SET data = replace(data, ?, ?) WHERE id_hash = ?",
+                (now()[:10], "2020-01-01", r["id_hash"]),
+            )
 
     assert "My own title" not in sam.page("/receipt").html
 
@@ -126,7 +130,14 @@ def test_a_text_changed_meanwhile_is_not_released(sam: Visitor, db: Database) ->
     made = factories.testimony(db, state="awaiting_release")
     page = opened(sam, made.code)
     with transaction(db):
-        entries.add_revision(db, made.id, entries.Text("en", "Another", "", {"body": "Another."}), author_kind="moderator", author_id=None, at=now())
+        entries.add_revision(
+            db,
+            made.id,
+            entries.Text("en", "Another", "", {"body": "Another."}),
+            author_kind="moderator",
+            author_id=None,
+            at=now(),
+        )
 
     back = sam.send(page, "/receipt/release", status=409)
 
@@ -154,7 +165,9 @@ def test_hiding_and_showing_again(sam: Visitor, db: Database) -> None:
     sam.page(f"/entries/{made.id[:4]}-{made.id[4:]}")
 
 
-@pytest.mark.parametrize("state", ["submitted", "in_review", "changes_requested", "awaiting_release", "published", "paused", "rejected"])
+@pytest.mark.parametrize(
+    "state", ["submitted", "in_review", "changes_requested", "awaiting_release", "published", "paused", "rejected"]
+)
 def test_it_is_taken_back_in_three_pages_from_any_state(sam: Visitor, db: Database, state: str) -> None:
     """R08: the code, what happens, done; no account, no reason, no JavaScript, fewer steps than telling."""
     made = factories.testimony(db, state=state, title="Soon gone", body="Soon erased.")

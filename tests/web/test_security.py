@@ -84,7 +84,11 @@ def test_who_gets_what(visit: Visit, url: str, who: str | None, expected: int | 
 
 
 def test_moderators_routes_are_closed_for_all_others(visit: Visit, app: Flask) -> None:
-    posts = [r for r in app.url_map.iter_rules() if POLICY[r.endpoint] is not Access.EVERYBODY and "POST" in (r.methods or ())]
+    posts = [
+        r
+        for r in app.url_map.iter_rules()
+        if POLICY[r.endpoint] is not Access.EVERYBODY and "POST" in (r.methods or ())
+    ]
     assert posts
     for rule in posts:
         url = re.sub(r"<[^>]+>", "approve", rule.rule)
@@ -101,7 +105,20 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("url", ["/", "/search", "/nothing", "/moderation", "/static/css/kb.css", "/robots.txt", "/healthz", "/entries/x", "/favicon.ico"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/",
+        "/search",
+        "/nothing",
+        "/moderation",
+        "/static/css/kb.css",
+        "/robots.txt",
+        "/healthz",
+        "/entries/x",
+        "/favicon.ico",
+    ],
+)
 def test_every_answer_carries_the_headers(sam: Visitor, url: str) -> None:
     """R41, for pages, redirects, errors and files."""
     answer = sam.open(url)
@@ -111,7 +128,13 @@ def test_every_answer_carries_the_headers(sam: Visitor, url: str) -> None:
         assert headers[name] == text
     assert "max-age=31536000" in headers["Strict-Transport-Security"]
     policy = headers["Content-Security-Policy"]
-    for part in ("default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'self'"):
+    for part in (
+        "default-src 'none'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "form-action 'self'",
+    ):
         assert part in policy
     assert "unsafe" not in policy
     assert "camera=()" in headers["Permissions-Policy"]
@@ -120,12 +143,16 @@ def test_every_answer_carries_the_headers(sam: Visitor, url: str) -> None:
 
 
 def test_nonces_differ(sam: Visitor) -> None:
-    nonces = {re.search(r"nonce-([^']+)'", sam.open("/login").headers["Content-Security-Policy"]).group(1) for _ in range(50)}  # type: ignore[union-attr]
+    nonces = {
+        re.search(r"nonce-([^']+)'", sam.open("/login").headers["Content-Security-Policy"]).group(1) for _ in range(50)
+    }  # type: ignore[union-attr]
     assert len(nonces) == 50
     assert all(len(n) >= 22 for n in nonces)
 
 
-@pytest.mark.parametrize(("base", "name", "secure"), [("https://voices.example", "__Host-kb", True), ("http://127.0.0.1:8000", "kb", False)])
+@pytest.mark.parametrize(
+    ("base", "name", "secure"), [("https://voices.example", "__Host-kb", True), ("http://127.0.0.1:8000", "kb", False)]
+)
 def test_cookies_are_bound(config: Config, base: str, name: str, secure: bool) -> None:
     """R40: over TLS the cookie is bound to this host."""
     app = create_app(**(config | {"BASE_URL": base}))
@@ -169,7 +196,9 @@ POSTS = [
 
 
 @pytest.mark.parametrize(("token", "headers", "expected"), POSTS)
-def test_posts_need_their_token_and_their_site(visit: Visit, token: str, headers: dict[str, str], expected: int) -> None:
+def test_posts_need_their_token_and_their_site(
+    visit: Visit, token: str, headers: dict[str, str], expected: int
+) -> None:
     """R38."""
     sam, other = visit(None), visit(None)
     tokens = {"": "", "wrong": "x" * 90}
@@ -178,7 +207,12 @@ def test_posts_need_their_token_and_their_site(visit: Visit, token: str, headers
         assert field is not None
         tokens[who] = field.get("value") or ""
 
-    answer = sam.open("/login", method="POST", data={"csrf_token": tokens[token], "email": "x@example.org", "password": "x"}, headers=headers)
+    answer = sam.open(
+        "/login",
+        method="POST",
+        data={"csrf_token": tokens[token], "email": "x@example.org", "password": "x"},
+        headers=headers,
+    )
 
     assert answer.status_code == expected
 
@@ -195,7 +229,9 @@ def test_a_page_that_stood_open_too_long_loses_nothing(sam: Visitor, db: Databas
     with transaction(db):
         write(db, "DELETE FROM session")
 
-    again = sam.send(page, "/login", status=400, email="typed@example.net", password="secret words that must not come back")
+    again = sam.send(
+        page, "/login", status=400, email="typed@example.net", password="secret words that must not come back"
+    )
 
     assert again.h1 == "Please send it again"
     assert "typed@example.net" in again.html
@@ -237,7 +273,9 @@ def test_a_stolen_cookie_is_worth_nothing_after_sign_out(sam: Visitor, visit: Vi
     assert thief.open("/moderation").status_code == 303
 
 
-def test_disabling_an_account_ends_its_power_at_once(marek: Visitor, db: Database, people: dict[str, accounts.Account]) -> None:
+def test_disabling_an_account_ends_its_power_at_once(
+    marek: Visitor, db: Database, people: dict[str, accounts.Account]
+) -> None:
     assert marek.open("/moderation").status_code == 200
     with transaction(db):
         accounts.disable(db, people["marek"].id, at=now())
@@ -253,7 +291,11 @@ LIVES = [(0, 0, True), (29, 29, True), (31, 31, False), (0, 8 * 60 - 1, True), (
 def test_sessions_end(marek: Visitor, db: Database, idle: int, age: int, alive: bool) -> None:
     """R53."""
     with transaction(db):
-        write(db, "UPDATE session SET seen_at = ?, created_at = ?", (sessions.shift(now(), minutes=-idle), sessions.shift(now(), minutes=-age)))
+        write(
+            db,
+            "UPDATE session SET seen_at = ?, created_at = ?",
+            (sessions.shift(now(), minutes=-idle), sessions.shift(now(), minutes=-age)),
+        )
 
     assert marek.open("/moderation").status_code == (200 if alive else 303)
 
@@ -266,7 +308,10 @@ def test_six_tries_to_sign_in_are_too_many(sam: Visitor) -> None:
 
 
 def test_unknown_and_known_addresses_get_the_same_answer(sam: Visitor) -> None:
-    pages = [sam.send(sam.page("/login"), "/login", status=422, email=e, password="wrong password, wrong") for e in ("marek@example.org", "nobody@example.org")]
+    pages = [
+        sam.send(sam.page("/login"), "/login", status=422, email=e, password="wrong password, wrong")
+        for e in ("marek@example.org", "nobody@example.org")
+    ]
 
     assert pages[0].main == pages[1].main
 
@@ -285,7 +330,11 @@ def test_nothing_records_who_came(sam: Visitor, instance: Path, db: Database, ca
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     written = b"".join(p.read_bytes() for p in instance.rglob("*") if p.is_file()) + caplog.text.encode()
 
-    assert not [mark for mark in (browser, address, "198.51.100", "planted-query-word", "planted@example.net", "planted password") if mark.encode() in written]
+    assert not [
+        mark
+        for mark in (browser, address, "198.51.100", "planted-query-word", "planted@example.net", "planted password")
+        if mark.encode() in written
+    ]
 
 
 def test_an_unexpected_error_tells_a_number_and_nothing_else(config: Config, caplog: pytest.LogCaptureFixture) -> None:
@@ -311,7 +360,20 @@ def test_too_large_a_body_is_refused_kindly(sam: Visitor) -> None:
     assert "still in your browser" in answer.get_data(as_text=True)
 
 
-GETS = ["/", "/search", "/search?q=choir&theme=music&page=2", "/themes", "/themes/music", "/partners", "/about", "/submit", "/receipt", "/login", "/moderation", "/account"]
+GETS = [
+    "/",
+    "/search",
+    "/search?q=choir&theme=music&page=2",
+    "/themes",
+    "/themes/music",
+    "/partners",
+    "/about",
+    "/submit",
+    "/receipt",
+    "/login",
+    "/moderation",
+    "/account",
+]
 
 
 def test_reading_changes_nothing(marek: Visitor, sam: Visitor, db: Database) -> None:
@@ -320,7 +382,11 @@ def test_reading_changes_nothing(marek: Visitor, sam: Visitor, db: Database) -> 
     factories.practice(db, state="in_review")
 
     def fingerprint() -> str:
-        names = [r["name"] for r in rows(db, "SELECT name FROM sqlite_master WHERE type = 'table'") if r["name"] not in ("session", "sqlite_sequence")]
+        names = [
+            r["name"]
+            for r in rows(db, "SELECT name FROM sqlite_master WHERE type = 'table'")
+            if r["name"] not in ("session", "sqlite_sequence")
+        ]
         return hashlib.sha256(repr([(n, list(db[n].rows)) for n in sorted(names)]).encode()).hexdigest()
 
     before = fingerprint()
@@ -331,7 +397,20 @@ def test_reading_changes_nothing(marek: Visitor, sam: Visitor, db: Database) -> 
     assert fingerprint() == before
 
 
-@pytest.mark.parametrize("query", ["ui=xx", "ui=../../etc", "ui=%00", "_external=1&_scheme=javascript", "_anchor=x", "endpoint=x&filename=y", "q=%F0%28%8C%28", "page=-1&page=x", "lang=%ED%A0%80"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "ui=xx",
+        "ui=../../etc",
+        "ui=%00",
+        "_external=1&_scheme=javascript",
+        "_anchor=x",
+        "endpoint=x&filename=y",
+        "q=%F0%28%8C%28",
+        "page=-1&page=x",
+        "lang=%ED%A0%80",
+    ],
+)
 def test_odd_queries_are_harmless(sam: Visitor, query: str) -> None:
     for url in ("/", "/search", "/submit", "/themes"):
         page = sam.page(f"{url}?{query}")

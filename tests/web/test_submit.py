@@ -46,7 +46,14 @@ def test_it_works_in_every_language_of_the_narrators(sam: Visitor, db: Database,
     entry = entries.get(db, receipts.open_entry(db, code))
     assert (entry.kind, entry.lang, entry.state) == (Kind.TESTIMONY, lang, "submitted")
     terms = consent.terms(db, [consent.in_force(db, entry.id)]).popitem()[1]
-    assert (terms.audience, terms.attribution, terms.credit, terms.quote, terms.search_engines, terms.lang) == ("public", "pseudonym", "Rose", "ask", False, lang)
+    assert (terms.audience, terms.attribution, terms.credit, terms.quote, terms.search_engines, terms.lang) == (
+        "public",
+        "pseudonym",
+        "Rose",
+        "ask",
+        False,
+        lang,
+    )
 
 
 def test_without_a_yes_nothing_is_kept(sam: Visitor, db: Database) -> None:
@@ -69,7 +76,13 @@ def test_nothing_is_ticked_beforehand(sam: Visitor) -> None:
 
 
 # every optional scope refused, one at a time: the story is still taken
-REFUSALS = [("audience", "moderators"), ("attribution", "anonymous"), ("quote", "none"), ("search_engines", "no"), ("contact", "none")]
+REFUSALS = [
+    ("audience", "moderators"),
+    ("attribution", "anonymous"),
+    ("quote", "none"),
+    ("search_engines", "no"),
+    ("contact", "none"),
+]
 
 
 @pytest.mark.parametrize(("scope", "answer"), REFUSALS)
@@ -125,7 +138,11 @@ def test_broken_bytes_get_a_clear_error(sam: Visitor, raw: bytes) -> None:
 
     body = f"csrf_token={token.get('value')}&title=A+title+I+typed&body={quote_from_bytes(raw)}"
     answer = sam.open(
-        "/submit/testimony/story", method="POST", data=body, content_type="application/x-www-form-urlencoded", headers={"Sec-Fetch-Site": "same-origin"}
+        "/submit/testimony/story",
+        method="POST",
+        data=body,
+        content_type="application/x-www-form-urlencoded",
+        headers={"Sec-Fetch-Site": "same-origin"},
     )
 
     assert answer.status_code == 422
@@ -178,7 +195,12 @@ def test_closing_leaves_nothing_on_the_device(sam: Visitor, db: Database) -> Non
     token = receipt.form("/submit/close").find(".//input[@name='csrf_token']")
     assert token is not None
 
-    answer = sam.open("/submit/close", method="POST", data={"csrf_token": token.get("value")}, headers={"Sec-Fetch-Site": "same-origin"})
+    answer = sam.open(
+        "/submit/close",
+        method="POST",
+        data={"csrf_token": token.get("value")},
+        headers={"Sec-Fetch-Site": "same-origin"},
+    )
 
     assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
     assert sam.browser.get_cookie("kb", domain="127.0.0.1") is None
@@ -215,10 +237,30 @@ def test_unknown_values_are_no_answers(sam: Visitor) -> None:
 # ---------- good practices ----------
 
 PARTS = {
-    "about": {"lang": "en", "title": "Swim first", "summary": "A swimming hour.", "region": "DE80L", "since": "2019", "themes": ["swimming"]},
+    "about": {
+        "lang": "en",
+        "title": "Swim first",
+        "summary": "A swimming hour.",
+        "region": "DE80L",
+        "since": "2019",
+        "themes": ["swimming"],
+    },
     "story": {"context": "A town.", "steps": "Ask\n- Find a pool"},
-    "results": {"evidence": "own_figures", "difficulties": "The pool closed.", "lessons_do": "Start small\nAsk mothers", "lessons_avoid": "Lists"},
-    "share": {"contact_role": "The coordination", "store": "yes", "audience": "public", "attribution": "anonymous", "quote": "verbatim", "search_engines": "yes", "contact": "code"},
+    "results": {
+        "evidence": "own_figures",
+        "difficulties": "The pool closed.",
+        "lessons_do": "Start small\nAsk mothers",
+        "lessons_avoid": "Lists",
+    },
+    "share": {
+        "contact_role": "The coordination",
+        "store": "yes",
+        "audience": "public",
+        "attribution": "anonymous",
+        "quote": "verbatim",
+        "search_engines": "yes",
+        "contact": "code",
+    },
 }
 
 
@@ -239,13 +281,28 @@ def test_a_practice_is_described_in_four_parts(sam: Visitor, db: Database) -> No
 
     entry = entries.get(db, receipts.open_entry(db, "".join(receipt.one("p", klass="code").itertext())))
     text = entries.revision(db, entry.id, 1).text
-    assert (entry.kind, entry.region_id, entry.year_from, entry.themes) == (Kind.GOOD_PRACTICE, "DE80L", 2019, ("swimming",))
+    assert (entry.kind, entry.region_id, entry.year_from, entry.themes) == (
+        Kind.GOOD_PRACTICE,
+        "DE80L",
+        2019,
+        ("swimming",),
+    )
     assert text.content["steps"] == ["Ask", "Find a pool"]
-    assert text.content["lessons"] == [{"kind": "do", "text": "Start small"}, {"kind": "do", "text": "Ask mothers"}, {"kind": "avoid", "text": "Lists"}]
+    assert text.content["lessons"] == [
+        {"kind": "do", "text": "Start small"},
+        {"kind": "do", "text": "Ask mothers"},
+        {"kind": "avoid", "text": "Lists"},
+    ]
 
 
 def test_a_part_is_saved_even_when_it_is_wrong(sam: Visitor) -> None:
-    sam.send(sam.page("/submit/good-practice/about"), "/submit/good-practice/about", status=422, summary="Half a thought", since="soon")
+    sam.send(
+        sam.page("/submit/good-practice/about"),
+        "/submit/good-practice/about",
+        status=422,
+        summary="Half a thought",
+        since="soon",
+    )
 
     again = sam.page("/submit/good-practice/about")
 
@@ -256,7 +313,9 @@ def test_a_part_is_saved_while_it_is_typed(sam: Visitor) -> None:
     page = sam.page("/submit/good-practice/story")
     data = sam.filled(page.form("/submit/good-practice/story"), {"context": "Typed and not sent"})
 
-    answer = sam.open("/submit/good-practice/story/save", method="POST", data=data, headers={"Sec-Fetch-Site": "same-origin"})
+    answer = sam.open(
+        "/submit/good-practice/story/save", method="POST", data=data, headers={"Sec-Fetch-Site": "same-origin"}
+    )
 
     assert answer.status_code == 204
     assert "Typed and not sent" in sam.page("/submit/good-practice/story").html
@@ -274,7 +333,13 @@ def test_the_overview_says_what_is_missing(sam: Visitor) -> None:
 def test_a_signed_in_practitioner_finds_their_organisation(visit: Callable[[str | None], Visitor]) -> None:
     page = visit("pia").page("/submit/good-practice/about")
 
-    chosen = [o.get("value") for s in page.root.iter("select") if s.get("name") == "organisation" for o in s.iter("option") if o.get("selected") is not None]
+    chosen = [
+        o.get("value")
+        for s in page.root.iter("select")
+        if s.get("name") == "organisation"
+        for o in s.iter("option")
+        if o.get("selected") is not None
+    ]
     assert chosen == ["test-association"]
 
 

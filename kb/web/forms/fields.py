@@ -43,17 +43,27 @@ def _check(field: Field, needed: str | None, longest: int, most_lines: int) -> N
     if clean.damaged(text):
         field.data = clean.mark_damage(text)
         raise ValidationError(
-            _("The text holds characters that can not be stored. They are shown as � now. Please replace or delete them.")
+            _(
+                "The text holds characters that can not be stored. They are shown as � now. Please replace or delete them."
+            )
         )
     if needed is not None and not text.strip():
         raise ValidationError(needed)
     if len(text) > longest:
         raise ValidationError(
-            _("The text is too long: %(now)s characters. At most %(most)s are possible.", now=f"{len(text):,}", most=f"{longest:,}")
+            _(
+                "The text is too long: %(now)s characters. At most %(most)s are possible.",
+                now=f"{len(text):,}",
+                most=f"{longest:,}",
+            )
         )
     if text.count("\n") > most_lines:
         raise ValidationError(
-            _("The text has too many line breaks: %(now)s. At most %(most)s are possible.", now=f"{text.count(chr(10)):,}", most=f"{most_lines:,}")
+            _(
+                "The text has too many line breaks: %(now)s. At most %(most)s are possible.",
+                now=f"{text.count(chr(10)):,}",
+                most=f"{most_lines:,}",
+            )
         )
 
 
@@ -105,7 +115,12 @@ def select_choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
 
 def multidict(data: Mapping[str, Any]) -> MultiDict[str, str]:
     """Turn stored fields back into what a form reads."""
-    pairs = [(name, item) for name, value in data.items() for item in (value if isinstance(value, list) else [value]) if item is not None]
+    pairs = [
+        (name, item)
+        for name, value in data.items()
+        for item in (value if isinstance(value, list) else [value])
+        if item is not None
+    ]
     return MultiDict(pairs)
 
 

@@ -61,7 +61,9 @@ class StoryForm(PartForm):
     context = SoundTextField(_l("Context"), longest=LONGEST_SECTION)
     need = SoundTextField(_l("The need"), longest=LONGEST_SECTION)
     objective = SoundTextField(_l("The objective"), longest=LONGEST_SECTION)
-    steps = SoundTextField(_l("What was done"), longest=LONGEST_SECTION, needed=_l("Please say what was done, one step a line."))
+    steps = SoundTextField(
+        _l("What was done"), longest=LONGEST_SECTION, needed=_l("Please say what was done, one step a line.")
+    )
     participants = SoundTextField(_l("Who took part"), longest=LONGEST_SECTION)
     resources = SoundTextField(_l("Resources and cost"), longest=LONGEST_SECTION)
 
@@ -71,7 +73,11 @@ class ResultsForm(PartForm):
 
     results = SoundTextField(_l("Results and evidence"), longest=LONGEST_SECTION)
     evidence = Radio(_l("How well are the results evidenced?"), [str(e) for e in Evidence])
-    difficulties = SoundTextField(_l("What was difficult"), longest=LONGEST_SECTION, needed=_l("Please say what was difficult; others learn most from it."))
+    difficulties = SoundTextField(
+        _l("What was difficult"),
+        longest=LONGEST_SECTION,
+        needed=_l("Please say what was difficult; others learn most from it."),
+    )
     lessons_do = SoundTextField(_l("Lessons: do"), longest=LONGEST_SECTION)
     lessons_avoid = SoundTextField(_l("Lessons: avoid"), longest=LONGEST_SECTION)
 
@@ -102,7 +108,9 @@ class ShareForm(PartForm):
     def validate_store(self, field: Any) -> None:
         """Without this consent nothing can be sent in."""
         if field.data == "no":
-            raise ValidationError(_("Without this consent the description can not be sent in. You can delete it below."))
+            raise ValidationError(
+                _("Without this consent the description can not be sent in. You can delete it below.")
+            )
 
     def validate_credit(self, field: Any) -> None:
         """Ask for the name when one is to be shown."""
@@ -137,7 +145,9 @@ def to_grant(data: dict[str, Any], notice: Notice, *, jurisdiction: str, collect
     )
 
 
-def to_draft(data: dict[str, Any], *, token: str, themes: set[str], organisations: set[str], account_id: int | None) -> Draft:
+def to_draft(
+    data: dict[str, Any], *, token: str, themes: set[str], organisations: set[str], account_id: int | None
+) -> Draft:
     """Turn the stored parts into a draft.
 
     Args:
@@ -151,7 +161,10 @@ def to_draft(data: dict[str, Any], *, token: str, themes: set[str], organisation
     def lines(name: str) -> list[str]:
         return [line.strip().lstrip("-*•").strip() for line in text(name).split("\n") if line.strip()]
 
-    content: dict[str, Any] = {name: text(name) for name in ("context", "need", "objective", "participants", "resources", "results", "difficulties", "transfer")}
+    content: dict[str, Any] = {
+        name: text(name)
+        for name in ("context", "need", "objective", "participants", "resources", "results", "difficulties", "transfer")
+    }
     content |= {
         "steps": lines("steps"),
         "evidence": data.get("evidence") or Evidence.DESCRIBED,

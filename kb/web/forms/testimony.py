@@ -59,7 +59,11 @@ class ConsentForm(SoundForm):
     def validate_adult(self, field: Any) -> None:
         """Keep this way for adults."""
         if not field.data and self.store.data != "no":
-            raise ValidationError(_("This way is for people of 18 and older. Please tick the box, or speak to the person who invited you."))
+            raise ValidationError(
+                _(
+                    "This way is for people of 18 and older. Please tick the box, or speak to the person who invited you."
+                )
+            )
 
     def validate_credit(self, field: Any) -> None:
         """Ask for the name when one is to be shown."""
