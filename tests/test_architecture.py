@@ -10,6 +10,11 @@ ROOT = Path(__file__).resolve().parent.parent
 KB = ROOT / "kb"
 MODULES = sorted(KB.rglob("*.py"))
 
+
+def where(path: Path) -> str:
+    return path.relative_to(KB).as_posix()
+
+
 # library -> the only places (folder with a slash, or file) that may import it
 DOORS = {
     "flask": ("__init__.py", "cli.py", "web/"),
@@ -27,18 +32,10 @@ DOORS = {
     "segno": ("web/card.py",),
     "click": ("cli.py", "__main__.py"),
 }
-NOUNS = [
-    p
-    for p in KB.glob("*.py")
-    if p.name
-    not in ("__init__.py", "__main__.py", "cli.py", "workflow.py", "serving.py", "demonstration.py", "condition.py")
-]
+VERBS = ("__init__.py", "__main__.py", "cli.py", "workflow.py", "serving.py", "demonstration.py", "condition.py")
+NOUNS = [p for p in MODULES if where(p) not in VERBS and not where(p).startswith(("web/", "search/"))]
 # Pure nouns: no database, no other noun that has one.
 PURE = {"citation", "interchange", "languages", "clean", "screening", "codes"}
-
-
-def where(path: Path) -> str:
-    return path.relative_to(KB).as_posix()
 
 
 def imports(path: Path) -> set[str]:

@@ -1,142 +1,17 @@
-"""Keep what a person agreed to, and be the one gate that every output asks.
+"""Keep the decisions: an append-only chain of events, each tied to the notice that was shown, and what is in force now.
 
-Decisions are an append-only chain of events (states after DPV 2.3 ``consent_status``); ``consent_scope`` is their projection.
-``visible`` asks the SQL view, ``permits`` is the same rule in Python; a property test holds them together.
+States are those of DPV 2.3 ``consent_status``; ``consent_scope`` is the projection of the events.
 """
 
 import hashlib
 import json
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 
 from kb import entries, tombstones
+from kb.consent.scopes import GIVEN, SCHEMA_VERSION, TRANSITIONS, Actor, Facts, Grant, Scope, Terms
 from kb.db import Database, Row, row, rows, value, write
-from kb.entries import Kind
 from kb.errors import ConsentMissing
-
-SCHEMA_VERSION = "27560.1"
-
-
-class Scope(StrEnum):
-    """One thing that a person decides about, apart from all others."""
-
-    STORE = "store"
-    AUDIENCE = "audience"
-    ATTRIBUTION = "attribution"
-    QUOTE = "quote"
-    SEARCH_ENGINES = "search_engines"
-    CONTACT = "contact"
-    RELEASE = "release"
-
-
-class Audience(StrEnum):
-    """Who may read an entry, from the fewest to all."""
-
-    MODERATORS = "moderators"
-    PARTNERS = "partners"
-    PUBLIC = "public"
-
-
-class Viewer(StrEnum):
-    """Who is looking. A practitioner and an authority see what the public sees."""
-
-    PUBLIC = "public"
-    PARTNER = "partner"
-    MODERATOR = "moderator"
-
-
-REACH: dict[Viewer, tuple[Audience, ...]] = {
-    Viewer.PUBLIC: (Audience.PUBLIC,),
-    Viewer.PARTNER: (Audience.PUBLIC, Audience.PARTNERS),
-    Viewer.MODERATOR: (Audience.PUBLIC, Audience.PARTNERS, Audience.MODERATORS),
-}
-
-GIVEN = frozenset({"given", "renewed"})
-# From which state which states can follow; what is in no row on the left ends that record for ever.
-TRANSITIONS: dict[str | None, frozenset[str]] = {
-    None: frozenset({"requested", "given", "refused"}),
-    "requested": frozenset({"given", "refused"}),
-    "given": frozenset({"renewed", "expired", "withdrawn", "revoked", "invalidated"}),
-    "renewed": frozenset({"renewed", "expired", "withdrawn", "revoked", "invalidated"}),
-    "expired": frozenset({"requested", "withdrawn"}),
-}
-
-
-@dataclass(frozen=True)
-class Grant:
-    """The decisions that come with a submission, one per scope; the most restrictive are the defaults."""
-
-    notice_id: str
-    lang: str
-    audience: Audience = Audience.MODERATORS
-    attribution: str = "anonymous"
-    credit: str | None = None
-    quote: str = "none"
-    search_engines: bool = False
-    contact: str = "code"
-    subject_kind: str = "adult"
-    lawful_basis: str = "consent"
-    jurisdiction: str = "DE"
-    method: str = "web_form"
-    collected_by: int | None = None
-
-
-@dataclass(frozen=True)
-class Actor:
-    """Who acts on a consent and through which channel."""
-
-    kind: str
-    channel: str
-    account_id: int | None = None
-
-
-@dataclass(frozen=True)
-class Visible:
-    """What the gate lets through: an entry, the revision that may be shown, and the consent behind it."""
-
-    entry_id: str
-    kind: Kind
-    seq: int
-    version: int
-    audience: Audience
-    consent_id: str
-    published_at: str
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What a consent allows beyond reading, as pages and citations may tell it."""
-
-    attribution: str
-    credit: str | None
-    audience: str
-    quote: str
-    search_engines: bool
-    contact: str
-    lang: str
-    given_at: str
-    valid_until: str
-    notice_id: str
-    lawful_basis: str
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Everything the visibility of an entry depends on, read without the SQL view."""
-
-    state: str
-    version: int | None
-    text_hash: str | None
-    erased: bool
-    tombstone: bool
-    subject_kind: str
-    guardian_and_assent: bool
-    ended: bool
-    valid_until: str
-    embargo_until: str | None
-    scopes: dict[str, tuple[str, str, str | None]]
 
 
 def record(db: Database, entry_id: str, grant: Grant, actor: Actor, *, at: str, months: int) -> str:
@@ -264,83 +139,6 @@ def withdraw(db: Database, entry_id: str, actor: Actor, *, at: str) -> None:
         change(db, consent_id, Scope(r["scope"]), ending, r["value"], actor, at=at)
     write(db, "UPDATE consent_scope SET credit = NULL WHERE consent_id = ?", (consent_id,))
     write(db, "UPDATE consent SET ended_at = ? WHERE id = ?", (at, consent_id))
-
-
-def visible(
-    db: Database,
-    viewer: Viewer,
-    *,
-    at: str,
-    ids: Iterable[str] | None = None,
-    kind: Kind | None = None,
-    limit: int | None = None,
-) -> list[Visible]:
-    """Return what this viewer may see at this moment: the one gate in front of every output.
-
-    Args:
-        ids: only among these entries; the answer keeps their order. None asks among all, newest first.
-        kind: only this kind.
-        limit: at most so many.
-    """
-    wanted = None if ids is None else list(ids)
-    found = rows(
-        db,
-        """SELECT entry_id, kind, seq, version, audience, consent_id, published_at FROM visible
-           WHERE audience IN (SELECT value FROM json_each(:reach))
-             AND valid_until > :at AND (embargo_until IS NULL OR embargo_until <= :at)
-             AND (:ids IS NULL OR entry_id IN (SELECT value FROM json_each(:ids)))
-             AND (:kind IS NULL OR kind = :kind)
-           ORDER BY published_at DESC, entry_id LIMIT :limit""",
-        {
-            "reach": json.dumps(REACH[viewer]),
-            "at": at,
-            "ids": None if wanted is None else json.dumps(wanted),
-            "kind": kind,
-            "limit": -1 if limit is None else limit,
-        },
-    )
-    passed = [_visible(r) for r in found]
-    if wanted is not None:
-        place = {entry_id: n for n, entry_id in enumerate(wanted)}
-        passed.sort(key=lambda v: place[v.entry_id])
-    return passed
-
-
-def _visible(r: Row) -> Visible:
-    return Visible(
-        r["entry_id"],
-        Kind(r["kind"]),
-        r["seq"],
-        r["version"],
-        Audience(r["audience"]),
-        r["consent_id"],
-        r["published_at"],
-    )
-
-
-def permits(facts: Facts, viewer: Viewer, at: str) -> bool:
-    """Say whether these facts let this viewer see the entry now: the rule of the SQL view, in Python."""
-
-    def given(scope: Scope) -> bool:
-        return facts.scopes.get(scope, ("", "", None))[1] in GIVEN
-
-    return (
-        facts.state == "published"
-        and facts.version is not None
-        and not facts.erased
-        and not facts.tombstone
-        and not facts.ended
-        and facts.valid_until > at
-        and (facts.embargo_until is None or facts.embargo_until <= at)
-        and given(Scope.STORE)
-        and facts.scopes[Scope.STORE][0] == "yes"
-        and given(Scope.AUDIENCE)
-        and facts.scopes[Scope.AUDIENCE][0] in REACH[viewer]
-        and given(Scope.ATTRIBUTION)
-        and given(Scope.RELEASE)
-        and facts.scopes[Scope.RELEASE][2] == facts.text_hash
-        and (facts.subject_kind != "minor" or facts.guardian_and_assent)
-    )
 
 
 def facts(db: Database, entry_id: str) -> Facts | None:
