@@ -33,7 +33,7 @@ def add(db: Database, entry_id: str, seq: int, text: Text, *, state: str, author
 def of(db: Database, pairs: Sequence[tuple[str, int]]) -> dict[str, dict[str, Text]]:
     """Return the translations of each (entry id, revision number): entry id -> language -> text.
 
-    Only of good practices: a testimony is shown in another language only with a consent of its own, which no form asks for yet.
+    Testimonies have none: ``workflow.submit`` refuses them, because that needs a consent of its own, which no form asks for yet.
     """
     found = rows(
         db,
