@@ -18,6 +18,7 @@ class Action(StrEnum):
     CLAIM = "claim"
     PUT_BACK = "put_back"
     EDIT = "edit"
+    FILE = "file"
     ASK = "ask"
     ANSWER = "answer"
     RECOMMEND = "recommend"
@@ -60,6 +61,7 @@ STEPS: dict[tuple[State | None, Action], Step] = {
     (S.SUBMITTED, A.CLAIM): Step(S.IN_REVIEW, Who.MODERATOR),
     (S.IN_REVIEW, A.PUT_BACK): Step(S.SUBMITTED, Who.MODERATOR),
     (S.IN_REVIEW, A.EDIT): Step(S.IN_REVIEW, Who.MODERATOR),
+    (S.IN_REVIEW, A.FILE): Step(S.IN_REVIEW, Who.MODERATOR),
     (S.IN_REVIEW, A.ASK): Step(S.CHANGES_REQUESTED, Who.MODERATOR, reason=True),
     (S.CHANGES_REQUESTED, A.ANSWER): Step(S.SUBMITTED, Who.AUTHOR, reason=True),
     (S.IN_REVIEW, A.RECOMMEND): Step(S.SUBMITTED, Who.MODERATOR, kinds=_TESTIMONY),
@@ -194,7 +196,7 @@ def recommended_by(db: Database, entry_id: str, seq: int) -> int | None:
     found = value(
         db,
         """SELECT actor_id FROM review_log WHERE entry_id = ? AND action = 'recommend' AND revision_seq = ?
-             AND seq > coalesce((SELECT max(seq) FROM review_log WHERE entry_id = ? AND action IN ('ask','answer','correct','revise','edit')), 0)
+             AND seq > coalesce((SELECT max(seq) FROM review_log WHERE entry_id = ? AND action IN ('ask','answer','correct','revise','edit','file')), 0)
            ORDER BY seq DESC LIMIT 1""",
         (entry_id, seq, entry_id),
     )
@@ -236,6 +238,11 @@ def claims(db: Database, entry_ids: Iterable[str]) -> dict[str, int]:
         (json.dumps(list(entry_ids)),),
     )
     return {r["entry_id"]: r["account_id"] for r in found}
+
+
+def stale_claims(db: Database, *, before: str) -> list[str]:
+    """Return the entries that somebody took before a moment and still has."""
+    return [r["entry_id"] for r in rows(db, "SELECT entry_id FROM claim WHERE at < ?", (before,))]
 
 
 def need_claim(db: Database, entry_id: str, account_id: int) -> None:

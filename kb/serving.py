@@ -25,7 +25,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
 
-from kb import drafts, erasure, sessions
+from kb import drafts, erasure, sessions, workflow
 from kb.config import Config
 from kb.db import connect, now, transaction
 from kb.errors import Busy, KBError
@@ -210,6 +210,7 @@ def tidy(config: Config, *, at: str) -> None:
         with transaction(db):
             sessions.sweep(db, at=at)
             drafts.sweep(db, at=at)
+            workflow.put_back_forgotten(db, at=at)
         erasure.empty_log(db)
     finally:
         db.close()

@@ -12,6 +12,10 @@ from kb.errors import Conflict, ConsentMissing, Fault, Invalid, NotAllowed
 from kb.moderation import Action, Who
 from kb.notices import Notice
 from kb.search import outbox
+from kb.sessions import shift
+
+# Days after which an entry that a moderator took goes back to the queue by itself.
+CLAIM_DAYS = 3
 
 
 @dataclass(frozen=True)
@@ -108,10 +112,8 @@ def claim(db: Database, entry_id: str, hand: Hand, *, at: str) -> None:
     """
     with transaction(db):
         entry = entries.get(db, entry_id)
-        if entry.account_id is not None and entry.account_id == hand.account_id:
-            raise NotAllowed("nobody reviews their own submission")
         assert hand.account_id is not None
-        if entry.state is State.IN_REVIEW:
+        if entry.state is State.IN_REVIEW and entry.account_id != hand.account_id:
             moderation.take_claim(db, entry_id, hand.account_id, at=at)
             return
         _advance(db, entry, Action.CLAIM, hand, at=at)
@@ -124,6 +126,23 @@ def put_back(db: Database, entry_id: str, hand: Hand, *, at: str) -> None:
         entry = _claimed(db, entry_id, hand)
         _advance(db, entry, Action.PUT_BACK, hand, at=at)
         moderation.drop_claim(db, entry_id)
+
+
+def put_back_forgotten(db: Database, *, at: str) -> int:
+    """Give back what a moderator took and left, so that absence or a closed account blocks nothing; return how many.
+
+    The log tells that it was the system.
+    """
+    with transaction(db):
+        forgotten = moderation.stale_claims(db, before=shift(at, days=-CLAIM_DAYS))
+        for entry_id in forgotten:
+            entry = entries.get(db, entry_id)
+            if entry.state is State.IN_REVIEW:
+                to = moderation.step(entry.state, Action.PUT_BACK, entry.kind).to
+                entries.set_state(db, entry_id, to, at=at)
+                _log(db, entry_id, Action.PUT_BACK, entry.state, to, Hand("system"), entry.seq, None, at)
+            moderation.drop_claim(db, entry_id)
+    return len(forgotten)
 
 
 def edit(db: Database, entry_id: str, text: Text, hand: Hand, *, seen: int, at: str) -> int:
@@ -155,14 +174,16 @@ def file_under(
     theme_ids: Sequence[str],
     year_from: int | None,
     year_to: int | None,
+    at: str,
 ) -> None:
-    """Correct region, themes and years of an entry in review.
+    """Correct region, themes and years of an entry in review; a first review before that has to be given again.
 
     Raises:
         Invalid: when a theme does not exist.
     """
     with transaction(db):
-        _claimed(db, entry_id, hand)
+        entry = _claimed(db, entry_id, hand)
+        _advance(db, entry, Action.FILE, hand, at=at)
         entries.set_facts(
             db,
             entry_id,
@@ -341,6 +362,8 @@ def _advance(
     step = moderation.step(entry.state, action, entry.kind)
     if step.who is not hand.who:
         raise NotAllowed(f"{action} is for the {step.who}")
+    if step.who is Who.MODERATOR and entry.account_id is not None and entry.account_id == hand.account_id:
+        raise NotAllowed("nobody reviews their own submission")
     if step.reason and not (reason or "").strip():
         raise Invalid([Fault("reason", "reason_missing")])
     if step.second_person:

@@ -392,3 +392,30 @@ def test_a_wrong_code_opens_nothing(db: Database, typed: str) -> None:
 
     with pytest.raises(NotFound):
         receipts.open_entry(db, typed)
+
+
+def test_what_is_left_lying_goes_back_into_the_queue(db: Database) -> None:
+    """A moderator who is ill, or whose account was closed, blocks nothing."""
+    made = factories.testimony(db, state="in_review", at="2026-01-01T10:00:00Z")
+
+    assert workflow.put_back_forgotten(db, at="2026-01-04T09:59:59Z") == 0
+    assert workflow.put_back_forgotten(db, at="2026-01-04T10:00:01Z") == 1
+
+    assert entries.get(db, made.id).state is State.SUBMITTED
+    assert moderation.claimed_by(db, made.id) is None
+    assert moderation.history(db, made.id)[-1].actor_kind == "system"
+
+
+def test_filing_is_logged_and_asks_for_a_new_first_review(db: Database, people: People) -> None:
+    made = factories.testimony(db, state="submitted")
+    marek, lina = workflow.moderator(people["marek"]), workflow.moderator(people["lina"])
+    workflow.claim(db, made.id, marek, at=now())
+    workflow.recommend(db, made.id, marek, seen=1, at=now())
+    workflow.claim(db, made.id, lina, at=now())
+
+    workflow.file_under(
+        db, made.id, lina, region_id="PL636", theme_ids=["sport"], year_from=2019, year_to=None, at=now()
+    )
+
+    assert moderation.history(db, made.id)[-1].action is Action.FILE
+    assert moderation.recommended_by(db, made.id, 1) is None

@@ -186,6 +186,7 @@ _STAFF: dict[Action, Any] = {
     Action.CLAIM: _l("%(name)s took it."),
     Action.PUT_BACK: _l("%(name)s put it back into the queue."),
     Action.EDIT: _l("%(name)s edited the text; it is revision %(seq)s now."),
+    Action.FILE: _l("%(name)s changed region, years or themes."),
     Action.ASK: _l("%(name)s asked the author a question."),
     Action.RECOMMEND: _l("%(name)s gave the first review: it can be published as it is in revision %(seq)s."),
     Action.APPROVE: _l("%(name)s approved revision %(seq)s; the author releases it."),
@@ -206,6 +207,8 @@ def sentence(row: LogRow, names: dict[int, str]) -> str:
     """
     if row.action in _AUTHOR:
         return str(_AUTHOR[row.action][0 if row.actor_kind == "narrator" else 1])
+    if row.actor_kind == "system":
+        return _("It went back into the queue by itself, because nobody had worked on it for some days.")
     name = staff(row.actor_id, names)
     return str(_STAFF[row.action]) % {"name": name, "seq": row.revision_seq}
 

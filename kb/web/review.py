@@ -268,7 +268,7 @@ DEEDS: dict[str, Deed] = {
         stay=True,
     ),
     "file_under": Deed(
-        _file_form, lambda db, d, f, hand: workflow.file_under(db, d.entry.id, hand, **f.facts()), stay=True
+        _file_form, lambda db, d, f, hand: workflow.file_under(db, d.entry.id, hand, **f.facts(), at=now()), stay=True
     ),
     Action.ASK: Deed(
         _plain(Action.ASK, forms.AskForm),
