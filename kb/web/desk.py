@@ -208,7 +208,7 @@ def sentence(row: LogRow, names: dict[int, str]) -> str:
     if row.action in _AUTHOR:
         return str(_AUTHOR[row.action][0 if row.actor_kind == "narrator" else 1])
     if row.actor_kind == "system":
-        return _("It went back into the queue by itself, because nobody had worked on it for some days.")
+        return str(_("It went back into the queue by itself, because nobody had worked on it for some days."))
     name = staff(row.actor_id, names)
     return str(_STAFF[row.action]) % {"name": name, "seq": row.revision_seq}
 
