@@ -152,6 +152,11 @@ def names(db: Database) -> dict[int, str]:
     return {r["id"]: r["name"] for r in rows(db, "SELECT id, name FROM account")}
 
 
+def closed(db: Database) -> set[int]:
+    """Return the accounts that were disabled."""
+    return {r["id"] for r in rows(db, "SELECT id FROM account WHERE disabled_at IS NOT NULL")}
+
+
 def count(db: Database) -> int:
     """Count all accounts."""
     return int(value(db, "SELECT count(*) FROM account"))

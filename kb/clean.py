@@ -34,7 +34,10 @@ def damaged(text: str) -> bool:
 def _bad(char: str) -> bool:
     if char in "\n\r\t":
         return False
-    return char == REPLACEMENT or unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn")
+    # Unassigned characters are let through, since new emoji are unassigned to an older Python; noncharacters are not.
+    point = ord(char)
+    never = point & 0xFFFE == 0xFFFE or 0xFDD0 <= point <= 0xFDEF
+    return char == REPLACEMENT or never or unicodedata.category(char) in ("Cc", "Cs", "Co")
 
 
 def mark_damage(text: str) -> str:

@@ -65,7 +65,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("LIMIT_CODE", int, 5, "Tries to enter a receipt code a minute, by network."),
     Setting("LIMIT_SUBMIT", int, 5, "Submissions an hour, by network."),
     Setting("LIMIT_SUBMIT_ALL", int, 20, "Submissions an hour on the whole instance."),
-    Setting("BODY_LIMIT", int, 3_000_000, "Largest request body in bytes."),
+    Setting("BODY_LIMIT", int, 7_000_000, "Largest request body in bytes."),
     Setting("DEBUG_PAGES", lambda text: text == "1", False, "Show /patterns, the page of all components (1 or 0)."),
 )
 

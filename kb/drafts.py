@@ -47,8 +47,9 @@ def drop(db: Database, owner: str, kind: str | None = None) -> None:
 
 
 def move(db: Database, from_owner: str, to_owner: str) -> None:
-    """Hand unfinished forms over when somebody signs in half way; what the account already holds stays."""
+    """Hand unfinished forms over when a session ends and another begins; what the new owner already holds stays."""
     write(db, "UPDATE OR IGNORE draft SET owner = ? WHERE owner = ?", (to_owner, from_owner))
+    drop(db, from_owner)
 
 
 def sweep(db: Database, *, at: str) -> None:

@@ -393,3 +393,54 @@ def erase(db: Database, entry_id: str, *, at: str) -> None:
         "UPDATE entry SET region_id = NULL, organisation_slug = NULL, year_from = NULL, year_to = NULL, source = NULL, account_id = NULL WHERE id = ?",
         (entry_id,),
     )
+
+
+def by_theme(db: Database, ids: Iterable[str]) -> dict[str, list[str]]:
+    """Group the given entries by their own themes; the ids come from the consent gate."""
+    found = rows(
+        db,
+        """SELECT theme_id, json_group_array(entry_id) AS ids FROM entry_theme
+           WHERE entry_id IN (SELECT value FROM json_each(?)) GROUP BY theme_id""",
+        (json.dumps(list(ids)),),
+    )
+    return {r["theme_id"]: json.loads(r["ids"]) for r in found}
+
+
+def regions_of(db: Database, ids: Iterable[str]) -> dict[str, int]:
+    """Count the given entries by region; the ids come from the consent gate."""
+    found = rows(
+        db,
+        """SELECT region_id, count(*) AS n FROM entry
+           WHERE region_id IS NOT NULL AND id IN (SELECT value FROM json_each(?)) GROUP BY region_id""",
+        (json.dumps(list(ids)),),
+    )
+    return {r["region_id"]: r["n"] for r in found}
+
+
+def languages_of(db: Database, ids: Iterable[str]) -> set[str]:
+    """Return the languages in which the given entries were written; the ids come from the consent gate."""
+    wanted = (json.dumps(list(ids)),)
+    return {
+        r["lang"]
+        for r in rows(db, "SELECT DISTINCT lang FROM entry WHERE id IN (SELECT value FROM json_each(?))", wanted)
+    }
+
+
+def located(db: Database, *, region_id: str | None = None, organisation_slug: str | None = None) -> set[str]:
+    """Return the ids of all entries of a region or an organisation, whatever their state; outputs ask ``kb.consent`` too."""
+    found = rows(
+        db, "SELECT id FROM entry WHERE region_id = ? OR organisation_slug = ?", (region_id, organisation_slug)
+    )
+    return {r["id"] for r in found}
+
+
+def sharing_themes(db: Database, entry_id: str, *, most: int) -> list[str]:
+    """Return published entries that share most themes with this one, newest first among equals; outputs ask ``kb.consent`` too."""
+    found = rows(
+        db,
+        """SELECT e.id FROM entry_theme own JOIN entry_theme other ON other.theme_id = own.theme_id
+             JOIN entry e ON e.id = other.entry_id AND e.state = 'published' AND e.id <> own.entry_id
+           WHERE own.entry_id = ? GROUP BY e.id ORDER BY count(*) DESC, e.published_at DESC, e.id LIMIT ?""",
+        (entry_id, most),
+    )
+    return [r["id"] for r in found]

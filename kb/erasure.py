@@ -16,5 +16,12 @@ def erase_text(db: Database, entry_id: str, *, at: str) -> None:
 
 
 def empty_log(db: Database) -> bool:
-    """Move the write-ahead log into the file and cut it to nothing; False when a reader still holds it and it must be tried again."""
-    return int(value(db, "PRAGMA wal_checkpoint(TRUNCATE)") or 0) == 0
+    """Move the write-ahead log into the file and cut it to nothing.
+
+    Waits a fifth of a second at most; False when a reader or writer still holds the log and it must be tried again.
+    """
+    db.execute("PRAGMA busy_timeout=200")
+    try:
+        return int(value(db, "PRAGMA wal_checkpoint(TRUNCATE)") or 0) == 0
+    finally:
+        db.execute("PRAGMA busy_timeout=5000")

@@ -240,9 +240,35 @@ def claims(db: Database, entry_ids: Iterable[str]) -> dict[str, int]:
     return {r["entry_id"]: r["account_id"] for r in found}
 
 
-def stale_claims(db: Database, *, before: str) -> list[str]:
-    """Return the entries that somebody took before a moment and still has."""
-    return [r["entry_id"] for r in rows(db, "SELECT entry_id FROM claim WHERE at < ?", (before,))]
+def renew_claim(db: Database, entry_id: str, *, at: str) -> None:
+    """Note that somebody is at work on what they took."""
+    write(db, "UPDATE claim SET at = ? WHERE entry_id = ?", (at, entry_id))
+
+
+def stale_claims(db: Database, *, before: str, closed: Iterable[int]) -> list[str]:
+    """Return the entries that nobody worked on since a moment, and those of closed accounts."""
+    found = rows(
+        db,
+        "SELECT entry_id FROM claim WHERE at < ? OR account_id IN (SELECT value FROM json_each(?))",
+        (before, json.dumps(list(closed))),
+    )
+    return [r["entry_id"] for r in found]
+
+
+def approved_by(db: Database, entry_id: str) -> int | None:
+    """Return who approved an entry last, or None."""
+    found = value(
+        db,
+        "SELECT actor_id FROM review_log WHERE entry_id = ? AND action = 'approve' ORDER BY seq DESC LIMIT 1",
+        (entry_id,),
+    )
+    return None if found is None else int(found)
+
+
+def filed_by(db: Database, entry_id: str) -> set[int]:
+    """Return who changed region, years or themes of an entry."""
+    found = rows(db, "SELECT DISTINCT actor_id FROM review_log WHERE entry_id = ? AND action = 'file'", (entry_id,))
+    return {int(r["actor_id"]) for r in found if r["actor_id"] is not None}
 
 
 def need_claim(db: Database, entry_id: str, account_id: int) -> None:

@@ -90,7 +90,9 @@ def add_organisation(db: Database, o: Mapping[str, Any], *, sample: bool) -> Non
         db,
         """INSERT INTO organisation (slug, kind, class, partner, sample, region_id, place, lat, lon, names, about)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT (slug) DO UPDATE SET kind = excluded.kind, names = excluded.names, about = excluded.about, place = excluded.place""",
+           ON CONFLICT (slug) DO UPDATE SET kind = excluded.kind, class = excluded.class, partner = excluded.partner,
+             region_id = excluded.region_id, place = excluded.place, lat = excluded.lat, lon = excluded.lon,
+             names = excluded.names, about = excluded.about""",
         (
             o["slug"],
             o["kind"],

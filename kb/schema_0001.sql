@@ -103,6 +103,7 @@ CREATE TABLE entry (
   changed_at TEXT NOT NULL,
   published_at TEXT                          -- null: never public
 ) STRICT;
+CREATE INDEX entry_by_account ON entry(account_id); -- what a practitioner sent in
 CREATE INDEX entry_by_state ON entry(state, published_at); -- queue, newest entries
 
 CREATE TABLE entry_theme (
@@ -280,6 +281,7 @@ CREATE TABLE message (                       -- between moderators and the perso
   account_id INTEGER REFERENCES account(id), -- null: the narrator
   text TEXT NOT NULL
 ) STRICT;
+CREATE INDEX message_by_entry ON message(entry_id, id); -- the thread of one entry
 
 -- ---------- search ----------
 CREATE TABLE outbox (

@@ -28,7 +28,7 @@ from gunicorn.http import wsgi
 from kb import drafts, erasure, sessions, workflow
 from kb.config import Config
 from kb.db import connect, now, transaction
-from kb.errors import Busy, KBError
+from kb.errors import KBError
 
 THREADS = 4
 # Seconds: requests on their way may finish, then everything has ended (ten in all).
@@ -37,6 +37,7 @@ _END = 9.0
 _BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _LIVED_WELL = 60.0
 _TIDY_EVERY = 30.0
+_TIDY_AGAIN = 2.0  # seconds until the next try when something was in the way
 
 
 class NotServed(KBError):
@@ -198,8 +199,10 @@ def end_with_parent(parent: int, end: Callable[[], None]) -> None:
     threading.Thread(target=watch, name="end with parent", daemon=True).start()
 
 
-def tidy(config: Config, *, at: str) -> None:
+def tidy(config: Config, *, at: str) -> bool:
     """Delete what has run its course: old sessions, tries and drafts, and in the write-ahead log the text of withdrawn entries.
+
+    Returns False when a reader still held the log, so that it has to be tried again soon.
 
     Raises:
         Busy: when the database is taken; the next time will do.
@@ -211,18 +214,20 @@ def tidy(config: Config, *, at: str) -> None:
             sessions.sweep(db, at=at)
             drafts.sweep(db, at=at)
             workflow.put_back_forgotten(db, at=at)
-        erasure.empty_log(db)
+        return erasure.empty_log(db)
     finally:
         db.close()
 
 
 def tidy_forever(config: Config, stop: threading.Event) -> None:
-    """Tidy twice a minute until asked to stop."""
-    while not stop.wait(_TIDY_EVERY):
+    """Tidy twice a minute until asked to stop, more often while something could not be tidied; whatever fails is tried again."""
+    pause = _TIDY_EVERY
+    while not stop.wait(pause):
         try:
-            tidy(config, at=now())
-        except Busy:
-            continue
+            pause = _TIDY_EVERY if tidy(config, at=now()) else _TIDY_AGAIN
+        except Exception as error:  # noqa: BLE001 - this loop must not die; the kind says enough, a message could hold words
+            logging.getLogger("kb").warning("tidying failed: %s", type(error).__name__)
+            pause = _TIDY_AGAIN
 
 
 class _Formatter(logging.Formatter):

@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kb import codes, consent, drafts, entries, erasure, moderation, notices, receipts, themes, tombstones, translations
+from kb import (
+    accounts,
+    codes,
+    consent,
+    drafts,
+    entries,
+    erasure,
+    moderation,
+    notices,
+    receipts,
+    themes,
+    tombstones,
+    translations,
+)
 from kb.accounts import Account, Role
 from kb.consent import Actor, Grant
 from kb.db import Database, transaction
@@ -134,7 +147,7 @@ def put_back_forgotten(db: Database, *, at: str) -> int:
     The log tells that it was the system.
     """
     with transaction(db):
-        forgotten = moderation.stale_claims(db, before=shift(at, days=-CLAIM_DAYS))
+        forgotten = moderation.stale_claims(db, before=shift(at, days=-CLAIM_DAYS), closed=accounts.closed(db))
         for entry_id in forgotten:
             entry = entries.get(db, entry_id)
             if entry.state is State.IN_REVIEW:
@@ -160,6 +173,7 @@ def edit(db: Database, entry_id: str, text: Text, hand: Hand, *, seen: int, at: 
             raise Conflict("the text was changed in the meantime")
         if entries.revision(db, entry_id, seen).sha256 == text.sha256():
             return seen
+        moderation.renew_claim(db, entry_id, at=at)
         seq = entries.add_revision(db, entry_id, text, author_kind="moderator", author_id=hand.account_id, at=at)
         _advance(db, entry, Action.EDIT, hand, at=at, seq=seq)
         return seq
@@ -184,6 +198,7 @@ def file_under(
     with transaction(db):
         entry = _claimed(db, entry_id, hand)
         _advance(db, entry, Action.FILE, hand, at=at)
+        moderation.renew_claim(db, entry_id, at=at)
         entries.set_facts(
             db,
             entry_id,
@@ -273,9 +288,15 @@ def release(db: Database, entry_id: str, *, text_hash: str, at: str, by: Actor |
 
 
 def release_orally(db: Database, entry_id: str, hand: Hand, *, text_hash: str, reason: str, at: str) -> int:
-    """Publish after the narrator agreed in person to the text that was read to them; the reason says who, when and how."""
+    """Publish after the narrator agreed in person to the text that was read to them; the reason says who, when and how.
+
+    Raises:
+        NotAllowed: when this moderator approved the text; their own yes must not stand for the narrator's.
+    """
     with transaction(db):
         entry = entries.get(db, entry_id)
+        if hand.account_id is not None and hand.account_id == moderation.approved_by(db, entry_id):
+            raise NotAllowed("whoever approved a text does not release it")
         actor = Actor("collector", "oral", hand.account_id)
         return _publish(db, entry, Action.RELEASE_ORALLY, hand, actor, text_hash, reason, at)
 
@@ -374,8 +395,9 @@ def _advance(
 
 def _need_second_person(db: Database, entry: Entry, hand: Hand) -> None:
     """Keep four eyes: no approval by whoever wrote or edited the text; a testimony needs a recommendation by somebody else."""
-    if any(r.author_id is not None and r.author_id == hand.account_id for r in entries.revisions(db, entry.id)):
-        raise NotAllowed("nobody approves a text they wrote or edited")
+    wrote = {r.author_id for r in entries.revisions(db, entry.id)} | moderation.filed_by(db, entry.id)
+    if hand.account_id in wrote:
+        raise NotAllowed("nobody approves what they wrote, edited or filed")
     if entry.kind is Kind.TESTIMONY:
         first = moderation.recommended_by(db, entry.id, entry.seq)
         if first is None:

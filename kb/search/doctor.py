@@ -14,10 +14,12 @@ def compare(config: Config, db: Database, at: str) -> list[str]:
     """Return every difference between the indexes and what the consent gate lets through; none means they are equal.
 
     Opening an index checks each of its files against the manifest. What was published a moment ago is a difference until the
-    indexer has seen it, so a caller on a running site asks again after two seconds. Lines hold ids, never words.
+    indexer has seen it, so a caller on a running site asks again after two seconds. A generation that is not in use is one as well.
+    Lines hold ids and names of files, never words.
     """
     try:
-        return differences(generations.current(config.index), db, at)
+        lines = differences(generations.current(config.index), db, at)
+        return lines + [f"{name} is left over" for name in generations.leftovers(config.index)]
     except Damaged as why:
         return [str(why)]
 

@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from kb.consent import Audience
@@ -14,7 +14,10 @@ from kb.search import storage
 from kb.search.storage import Damaged, Signature
 
 POINTER = "CURRENT"
+# Who holds this one writes to the generation in use, or swaps it.
 LOCK = "lock"
+# Who holds this one builds the next generation, in a folder that nobody else touches; it is taken before the other.
+BUILDING = "building"
 _NAME = re.compile(r"g[0-9]{6}")
 
 
@@ -26,17 +29,18 @@ def prepare(root: Path) -> None:
 
 
 @contextmanager
-def locked(root: Path, *, wait: float = 0.0) -> Generator[None]:
-    """Be the only one who writes to the indexes; the lock ends with the process, however it ends.
+def locked(root: Path, lock: str = LOCK, *, wait: float = 0.0) -> Generator[None]:
+    """Be the only one who writes to the indexes, or who builds new ones; a lock ends with the process, however it ends.
 
     Args:
+        lock: ``LOCK`` or ``BUILDING``.
         wait: seconds to wait for another one.
 
     Raises:
         Busy: when another process or thread still has the lock then.
     """
     prepare(root)
-    handle = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(root / lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _take(handle, time.monotonic() + wait)
         yield
@@ -71,7 +75,7 @@ def current(root: Path) -> Path:
 
 
 def begin(root: Path) -> Path:
-    """Make the folder in which the next generation is built; leftovers of an earlier try are removed."""
+    """Make the folder in which the next generation is built, for whoever holds ``BUILDING``; leftovers of an earlier try are removed."""
     for path in root.glob("*.part"):
         storage.remove(path)
     numbers = [int(path.name[1:]) for path in root.iterdir() if _NAME.fullmatch(path.name)]
@@ -92,11 +96,44 @@ def swap(root: Path, part: Path) -> Path:
 
 
 def tidy(root: Path) -> None:
-    """Remove every generation but the one in use, damaged ones too: they hold text that may have been erased since."""
-    keep = {POINTER, LOCK, current(root).name}
-    for path in root.iterdir():
-        if path.name not in keep:
+    """Remove all leftovers; only who holds ``LOCK`` may call it.
+
+    Raises:
+        Damaged: when no generation is in use.
+    """
+    with _not_building(root) as sure:
+        for path in _leftovers(root, parts=sure):
             storage.remove(path)
+
+
+def leftovers(root: Path) -> list[str]:
+    """Return the names of all folders and files that should not be there: they hold text that may have been erased since.
+
+    These are generations that are not in use, damaged ones too, and what an interrupted build left.
+
+    Raises:
+        Damaged: when no generation is in use.
+    """
+    with _not_building(root) as sure:
+        return [path.name for path in _leftovers(root, parts=sure)]
+
+
+def _leftovers(root: Path, *, parts: bool) -> list[Path]:
+    keep = {POINTER, LOCK, BUILDING, current(root).name}
+    found = sorted(path for path in root.iterdir() if path.name not in keep)
+    return [path for path in found if parts or path.suffix != ".part"]
+
+
+@contextmanager
+def _not_building(root: Path) -> Generator[bool]:
+    """Say whether nobody builds a generation, and see that nobody begins to meanwhile."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(root, BUILDING))
+        except Busy:
+            yield False
+        else:
+            yield True
 
 
 def signature(root: Path) -> tuple[Signature, ...]:

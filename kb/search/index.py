@@ -6,12 +6,13 @@ entry is deleted and added by its id, and the checkpoint is a document of the sa
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from kb.config import Config
 from kb.consent import REACH, Audience, Viewer
 from kb.db import Database
-from kb.search import doctor, documents, generations, merging, names, outbox
+from kb.search import doctor, documents, generations, merging, names, outbox, storage
 from kb.search.copies import Copy, Source
 from kb.search.names import Label
 from kb.search.storage import Damaged
@@ -20,6 +21,9 @@ Progress = Callable[[int, int], None]
 
 # The widest first: what was narrowed leaves the index that most people search before it enters another.
 AUDIENCES = REACH[Viewer.MODERATOR]
+
+# Seconds to wait for the lock of the generation in use, when all the work of building another is done.
+_SWAP_WAIT = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +40,8 @@ class Indexes:
     def sync(self, db: Database, at: str, *, thorough: bool = False, wait: float = 0.0) -> None:
         """Bring the index of every audience to the state of the database; build them anew if one is missing or damaged.
 
+        Whatever an interrupted build left is removed first, so that a full disk has room and no erased text lies there for good.
+
         Args:
             at: the present moment.
             thorough: also look for changed names, and for entries that changed without a ticket, for instance because a consent
@@ -45,10 +51,14 @@ class Indexes:
         Raises:
             Busy: when another process is writing.
         """
-        with generations.locked(self._root, wait=wait):
-            source = self._source(db, at, fresh=thorough)
+        source = self._source(db, at, fresh=thorough)
+        with suppress(Damaged):
+            self._catch_up(source, thorough=thorough, wait=wait)
+            return
+        with generations.locked(self._root, generations.BUILDING, wait=wait):
             try:
-                self._catch_up(source, thorough=thorough)
+                # Another process may have built it while this one waited.
+                self._catch_up(source, thorough=thorough, wait=wait)
             except Damaged as why:
                 first = not (self._root / generations.POINTER).exists()
                 _log.log(logging.INFO if first else logging.WARNING, "the search index is built anew: %s", why)
@@ -57,13 +67,15 @@ class Indexes:
     def rebuild(self, db: Database, at: str, progress: Progress | None = None, *, wait: float = 30.0) -> None:
         """Build a new generation beside the old one, check it against the consent gate, and swap.
 
+        The old one is kept true meanwhile by whoever does so; its lock is taken for the last few changes and the swap only.
+
         Args:
             progress: called with how many documents are done, and how many there are.
 
         Raises:
-            Busy: when another process is writing, or what was built does not agree with the database.
+            Busy: when another process is building, or what was built does not agree with the database.
         """
-        with generations.locked(self._root, wait=wait):
+        with generations.locked(self._root, generations.BUILDING, wait=wait):
             self._rebuild(self._source(db, at, fresh=True), progress or _silent)
 
     def _source(self, db: Database, at: str, *, fresh: bool) -> Source:
@@ -71,29 +83,38 @@ class Indexes:
             self._labels = names.table(db)
         return Source(db, at, self._labels, names.fingerprint(self._labels))
 
-    def _catch_up(self, source: Source, *, thorough: bool) -> None:
-        folder = generations.current(self._root)
-        if folder != self._folder:
-            self._folder, self._copies = folder, {}
-        for audience in AUDIENCES:
-            copy = self._copies.pop(audience, None)
-            if copy is None or not copy.is_as_left():
-                copy = Copy(folder / audience, audience)
-            copy.catch_up(source, thorough=thorough)
-            # Put back only now: after any failure it is opened and checked again.
-            self._copies[audience] = copy
+    def _catch_up(self, source: Source, *, thorough: bool, wait: float) -> None:
+        with generations.locked(self._root, wait=wait):
+            generations.tidy(self._root)
+            folder = generations.current(self._root)
+            if folder != self._folder:
+                self._folder, self._copies = folder, {}
+            for audience in AUDIENCES:
+                copy = self._copies.pop(audience, None)
+                if copy is None or not copy.is_as_left():
+                    copy = Copy(folder / audience, audience)
+                copy.catch_up(source, thorough=thorough)
+                # Put back only now: after any failure it is opened and checked again.
+                self._copies[audience] = copy
 
     def _rebuild(self, source: Source, progress: Progress) -> None:
         part = generations.begin(self._root)
-        _build(part, source, progress)
-        seq = outbox.last(source.db)
-        for audience in AUDIENCES:
-            Copy(part / audience, audience).catch_up(source)
-        if doctor.differences(part, source.db, source.at) and outbox.last(source.db) == seq:
-            raise Damaged("a new index does not agree with the database")
-        generations.swap(self._root, part)
-        self._catch_up(source, thorough=False)
-        generations.tidy(self._root)
+        try:
+            _build(part, source, progress)
+            seq = outbox.last(source.db)
+            copies = [Copy(part / audience, audience) for audience in AUDIENCES]
+            for copy in copies:
+                copy.catch_up(source)
+            if doctor.differences(part, source.db, source.at) and outbox.last(source.db) == seq:
+                raise Damaged("a new index does not agree with the database")
+            with generations.locked(self._root, wait=_SWAP_WAIT):
+                for copy in copies:
+                    copy.catch_up(source)
+                generations.swap(self._root, part)
+                generations.tidy(self._root)
+        finally:
+            if part.exists():
+                storage.remove(part)
 
     def forget(self) -> None:
         """Open and check every file again with the next call."""

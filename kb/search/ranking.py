@@ -4,7 +4,7 @@ Whoosh's query parser is not used, nor ``DisjunctionMax`` (wrong scores), ``Not`
 docs/decisions/0005-index-kept-true.md.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from math import log
 from typing import Any
@@ -102,7 +102,7 @@ def _beginnings(reader: Any, names: Names, prefixes: Iterable[str]) -> tuple[lis
     """Return a query for each beginning of a word, and notices; all together expand to a limited number of words."""
     queries, notices, left = [], [], MOST_EXPANSIONS
     for prefix in prefixes:
-        words = [term.decode() for term in islice(reader.expand_prefix("exact", prefix), left + 1)]
+        words = list(islice(_living(reader, prefix), left + 1))
         if len(words) > left:
             notices.append("prefix_too_many")
             words = [prefix]
@@ -111,6 +111,14 @@ def _beginnings(reader: Any, names: Names, prefixes: Iterable[str]) -> tuple[lis
         any_of = _or([*(query.Term("exact", word) for word in words), *filed])
         queries.append(query.ConstantScoreQuery(any_of, _PREFIX))
     return queries, notices
+
+
+def _living(reader: Any, prefix: str) -> Iterator[str]:
+    """Yield the words that begin so and stand in an entry that is not deleted; the files keep words of hidden entries for a while."""
+    for term in reader.expand_prefix("exact", prefix):
+        word = term.decode()
+        if reader.postings("exact", word).is_active():
+            yield word
 
 
 def _bonus(asked: Understood) -> Iterable[Any]:

@@ -26,6 +26,7 @@ class _Slot:
     """The snapshot of one audience. Threads take turns: readers are not safe to share, and Python would run them in turns anyway."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
+    folder: Path | None = None
     snapshot: Snapshot | None = None
     rows: Rows = field(default_factory=dict)
 
@@ -64,12 +65,14 @@ class Searcher:
                 self._drop(slot)
 
     def _fresh(self, slot: _Slot, audience: Audience) -> Snapshot:
-        if slot.snapshot is not None and slot.snapshot.is_newest():
-            return slot.snapshot
-        self._drop(slot)
         for left in reversed(range(_TRIES)):
             try:
-                slot.snapshot = Snapshot(generations.current(self._root) / audience, slot.rows)
+                # Asked each time: a generation may lie there whole long after another took its place.
+                folder = generations.current(self._root) / audience
+                if slot.snapshot is not None and slot.folder == folder and slot.snapshot.is_newest():
+                    return slot.snapshot
+                self._drop(slot)
+                slot.folder, slot.snapshot = folder, Snapshot(folder, slot.rows)
                 return slot.snapshot
             except Damaged:
                 # A commit or a swap may have come between two looks at the folder.

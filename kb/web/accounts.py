@@ -40,6 +40,8 @@ def _signed_in(account: accounts.Account) -> BaseResponse:
     session.renew(account.id)
     if before is not None:
         with transaction(get_db()):
+            # A story that somebody began at this computer is not the story of whoever signs in next.
+            drafts.drop(get_db(), drafts.owner(before, None), "testimony")
             drafts.move(get_db(), drafts.owner(before, None), drafts.owner("", account.id))
     reviews = account.role in (Role.MODERATOR, Role.STEWARD)
     return redirect(url_for("review.queue" if reviews else "accounts.home"), 303)

@@ -1,7 +1,7 @@
 """Make cards: what a list shows of an entry, built only from what the consent gate let through."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
@@ -19,6 +19,9 @@ from kb.web.context import current_viewer, get_db, now
 T = TypeVar("T")
 
 LONGEST_OPENING = 220
+# So many entries near another are shown to the gate, and so many testimonies are looked at for one voice.
+MOST_RELATED = 100
+MOST_VOICES = 60
 # A passage that can stand alone on the home page, in characters.
 SHORTEST_VOICE, LONGEST_VOICE = 40, 280
 
@@ -66,11 +69,9 @@ class Voice:
     terms: Terms
 
 
-def everything() -> list[tuple[Visible, Entry]]:
+def everything() -> list[Visible]:
     """Return all that this viewer may see, newest first, without texts."""
-    seen = consent.visible(get_db(), current_viewer(), at=now())
-    held = {entry.id: entry for entry in entries.get_many(get_db(), [v.entry_id for v in seen])}
-    return [(v, held[v.entry_id]) for v in seen]
+    return consent.visible(get_db(), current_viewer(), at=now())
 
 
 def of(seen: Sequence[Visible]) -> list[Card]:
@@ -119,46 +120,48 @@ def indexed(*groups: Iterable[Card]) -> bool:
     return all(card.indexed for cards in groups for card in cards)
 
 
-def by_theme(held: Iterable[tuple[Visible, Entry]], tree: Mapping[str, Theme]) -> dict[str, list[Visible]]:
-    """Group what is visible by theme; an entry counts once for its themes and for everything broader."""
-    found: dict[str, list[Visible]] = {}
-    for seen, entry in held:
-        for theme_id in {above for own in entry.themes for above in themes.ancestors(tree, own)}:
-            found.setdefault(theme_id, []).append(seen)
+def by_theme(seen: Iterable[Visible], tree: Mapping[str, Theme]) -> dict[str, set[str]]:
+    """Group the ids of what is visible by theme; an entry counts once for its themes and for everything broader."""
+    found: dict[str, set[str]] = {}
+    for own, ids in entries.by_theme(get_db(), _ids(seen)).items():
+        for theme_id in themes.ancestors(tree, own):
+            found.setdefault(theme_id, set()).update(ids)
     return found
 
 
-def by_region(held: Iterable[tuple[Visible, Entry]]) -> dict[str, list[Visible]]:
-    """Group what is visible by region."""
-    found: dict[str, list[Visible]] = {}
-    for seen, entry in held:
-        if entry.region_id:
-            found.setdefault(entry.region_id, []).append(seen)
-    return found
+def by_region(seen: Iterable[Visible]) -> dict[str, int]:
+    """Count what is visible in every region, those without entries too, as the map wants it."""
+    return dict.fromkeys(places.regions(get_db()), 0) | entries.regions_of(get_db(), _ids(seen))
 
 
-def count_regions(grouped: Mapping[str, list[Visible]]) -> dict[str, int]:
-    """Count for every region, those without entries too, as the map wants it."""
-    return {region_id: len(grouped.get(region_id, ())) for region_id in places.regions(get_db())}
+def among(seen: Iterable[Visible], ids: Collection[str]) -> list[Visible]:
+    """Keep of what is visible these entries, in the same order."""
+    return [v for v in seen if v.entry_id in ids]
+
+
+def _ids(seen: Iterable[Visible]) -> list[str]:
+    return [v.entry_id for v in seen]
 
 
 def related(entry: Entry, most: int = 3) -> list[Card]:
     """Return the cards of the entries that share most themes with this one, newest first among equals."""
-    ranked = [
-        (len(set(other.themes) & set(entry.themes)), seen) for seen, other in everything() if other.id != entry.id
-    ]
-    ranked = sorted((pair for pair in ranked if pair[0]), key=lambda pair: -pair[0])
-    return of([seen for _, seen in ranked[:most]])
+    near = entries.sharing_themes(get_db(), entry.id, most=MOST_RELATED)
+    return of(consent.visible(get_db(), current_viewer(), at=now(), ids=near)[:most])
 
 
-def voice(held: Iterable[tuple[Visible, Entry]]) -> Voice | None:
-    """Choose one public testimony, another each day; those that may be quoted word for word come first."""
-    seen = [v for v, _ in held if v.kind is Kind.TESTIMONY and v.audience is Audience.PUBLIC]
-    if not seen:
+def voice(seen: Iterable[Visible]) -> Voice | None:
+    """Choose one public testimony, another each day; those that may be quoted word for word come first.
+
+    Of many testimonies only some are looked at, others each day.
+    """
+    told = [v for v in seen if v.kind is Kind.TESTIMONY and v.audience is Audience.PUBLIC]
+    if not told:
         return None
-    terms = consent.terms(get_db(), [v.consent_id for v in seen])
-    free = [v for v in seen if terms[v.consent_id].quote == "verbatim"] or seen
-    chosen = free[date.fromisoformat(now()[:10]).toordinal() % len(free)]
+    rounds, turn = divmod(date.fromisoformat(now()[:10]).toordinal(), -(-len(told) // MOST_VOICES))
+    told = told[turn * MOST_VOICES : (turn + 1) * MOST_VOICES]
+    terms = consent.terms(get_db(), [v.consent_id for v in told])
+    free = [v for v in told if terms[v.consent_id].quote == "verbatim"] or told
+    chosen = free[rounds % len(free)]
     card, own = of([chosen])[0], terms[chosen.consent_id]
     return Voice(card, passage(str(card.text.content["body"])) if own.quote == "verbatim" else None, own)
 

@@ -48,6 +48,7 @@ class Desk:
     first: Revision
     newest: Revision
     editors: frozenset[int]
+    approver: int | None
     holder: int | None
     recommender: int | None
     names: dict[int, str]
@@ -91,6 +92,8 @@ class Desk:
             why.append(_("%(name)s has taken it and decides.", name=staff(self.holder, self.names)))
         if action == Action.RECOMMEND and self.recommender is not None:
             why.append(_("The first review is there already."))
+        if action == Action.RELEASE_ORALLY and self.approver == self.me.id:
+            why.append(_("You approved this text; another moderator must record the release."))
         return why + (self.second_person() if action == Action.APPROVE else [])
 
     @property
@@ -121,7 +124,8 @@ def gather(db: Database, me: Account, entry: Entry, *, at: str) -> Desk:
         entry=entry,
         first=texts[0],
         newest=texts[-1],
-        editors=frozenset(r.author_id for r in texts if r.author_id is not None),
+        editors=frozenset(r.author_id for r in texts if r.author_id is not None) | moderation.filed_by(db, entry.id),
+        approver=moderation.approved_by(db, entry.id),
         holder=moderation.claimed_by(db, entry.id),
         recommender=moderation.recommended_by(db, entry.id, entry.seq),
         names=accounts.names(db),

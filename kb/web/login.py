@@ -1,7 +1,7 @@
 """Tie Flask-Login to the sessions of the database: it knows who is signed in, and nothing else."""
 
 from flask import Flask, Request
-from flask_login import LoginManager, UserMixin
+from flask_login import LoginManager, UserMixin, current_user
 
 from kb.accounts import Account
 from kb.web.context import current_account
@@ -25,6 +25,11 @@ def init_app(app: Flask) -> None:
     manager.session_protection = None
     manager.request_loader(_load)
     manager.init_app(app)
+
+
+def signed_in() -> Account | None:
+    """Return who Flask-Login says is signed in, or None."""
+    return current_user.account if current_user.is_authenticated else None
 
 
 def _load(_: Request) -> SignedIn | None:

@@ -9,7 +9,7 @@ from babel import Locale
 from flask import Blueprint, render_template, url_for
 from flask_babel import gettext as _
 
-from kb import places, themes
+from kb import entries, places, themes
 from kb.errors import NotFound
 from kb.places import Meeting
 from kb.web import cards, i18n
@@ -76,25 +76,24 @@ def page(template: str, shown: list[Card], **things: Any) -> Answer:
 def all_themes() -> Answer:
     """Show the tree of themes with counts."""
     tree = themes.tree(get_db())
-    grouped = cards.by_theme(cards.everything(), tree)
     below = {theme_id: themes.children(tree, theme_id) for theme_id in tree}
     return page(
         "places/themes.html",
         [],
         top=themes.children(tree, None),
         below=below,
-        counts={t: len(found) for t, found in grouped.items()},
+        counts={t: len(ids) for t, ids in cards.by_theme(cards.everything(), tree).items()},
     )
 
 
 @blueprint.get("/themes/<theme_id>")
 def theme(theme_id: str) -> Answer:
     """Show a theme: its names in all languages, what is broader and narrower, and its entries."""
-    tree = themes.tree(get_db())
+    tree, seen = themes.tree(get_db()), cards.everything()
     if theme_id not in tree:
         raise NotFound("no such theme")
-    grouped = cards.by_theme(cards.everything(), tree)
-    found = grouped.get(theme_id, [])
+    grouped = cards.by_theme(seen, tree)
+    found = cards.among(seen, grouped.get(theme_id, ()))
     return page(
         "places/theme.html",
         cards.of(found[:MOST_CARDS]),
@@ -102,7 +101,7 @@ def theme(theme_id: str) -> Answer:
         broader=[tree[above] for above in themes.ancestors(tree, theme_id)[:0:-1]],
         narrower=themes.children(tree, theme_id),
         total=len(found),
-        counts={t: len(seen) for t, seen in grouped.items()},
+        counts={t: len(ids) for t, ids in grouped.items()},
         colour=themes.colour(tree, theme_id),
     )
 
@@ -111,9 +110,8 @@ def theme(theme_id: str) -> Answer:
 def region(nuts: str) -> Answer:
     """Show a region: where it lies, who works there, and its entries."""
     db = get_db()
-    here = places.region(db, nuts)
-    grouped = cards.by_region(cards.everything())
-    found = grouped.get(nuts, [])
+    here, seen = places.region(db, nuts), cards.everything()
+    found = cards.among(seen, entries.located(db, region_id=nuts))
     return page(
         "places/region.html",
         cards.of(found[:MOST_CARDS]),
@@ -121,7 +119,7 @@ def region(nuts: str) -> Answer:
         regions=places.regions(db),
         links=region_links(),
         total=len(found),
-        counts=cards.count_regions(grouped),
+        counts=cards.by_region(seen),
         organisations=[o for o in places.organisations(db).values() if o.region_id == nuts],
         meetings=[m for m in places.meetings(db).values() if m.region_id == nuts],
     )
@@ -131,13 +129,12 @@ def region(nuts: str) -> Answer:
 def partners() -> Answer:
     """Show the regions of the partners on a map, the organisations that work there, and the meetings."""
     db = get_db()
-    grouped = cards.by_region(cards.everything())
     return page(
         "places/partners.html",
         [],
         regions=places.regions(db),
         links=region_links(),
-        counts=cards.count_regions(grouped),
+        counts=cards.by_region(cards.everything()),
         organisations=list(places.organisations(db).values()),
         meetings=list(places.meetings(db).values()),
     )
@@ -148,7 +145,7 @@ def partner(slug: str) -> Answer:
     """Show an organisation: what it is, where it works, and the entries it stands behind."""
     db = get_db()
     body = places.organisation(db, slug)
-    found = [seen for seen, entry in cards.everything() if entry.organisation_slug == slug]
+    found = cards.among(cards.everything(), entries.located(db, organisation_slug=slug))
     return page(
         "places/partner.html",
         cards.of(found[:MOST_CARDS]),

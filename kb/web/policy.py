@@ -6,7 +6,7 @@ from flask import Flask, abort, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from kb.accounts import Role
-from kb.web.context import current_account
+from kb.web.login import signed_in
 
 
 class Access(StrEnum):
@@ -82,7 +82,7 @@ def _ask() -> Response | None:
         abort(403)
     if access is Access.EVERYBODY:
         return None
-    account = current_account()
+    account = signed_in()
     if account is None:
         if request.method == "GET":
             return redirect(url_for("accounts.login"), 303)

@@ -1,11 +1,10 @@
 """Show the pages that everybody may read: home, entries and their versions, and what this place is."""
 
-from typing import Any
-
 from flask import Blueprint, Response, jsonify, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb import citation, entries, notices, places, themes
+from kb.consent import Visible
 from kb.entries import Kind
 from kb.errors import NotFound
 from kb.web import cards, cite, reading
@@ -30,11 +29,11 @@ Answer = str | tuple[str, dict[str, str]]
 @blueprint.get("/")
 def home() -> Answer:
     """Show the search box, the themes, a voice, the map, what is new, and the numbers."""
-    db, held = get_db(), cards.everything()
+    db, seen = get_db(), cards.everything()
     tree = themes.tree(db)
-    by_theme, by_region = cards.by_theme(held, tree), cards.by_region(held)
-    newest = cards.of([seen for seen, _ in held if seen.kind is Kind.GOOD_PRACTICE][:NEWEST])
-    voice = cards.voice(held)
+    by_theme, by_region = cards.by_theme(seen, tree), cards.by_region(seen)
+    newest = cards.of([v for v in seen if v.kind is Kind.GOOD_PRACTICE][:NEWEST])
+    voice = cards.voice(seen)
     indexed = cards.indexed(newest, [voice.card] if voice else [])
     text = render_template(
         "public/home.html",
@@ -47,19 +46,19 @@ def home() -> Answer:
         voice=voice,
         regions=places.regions(db),
         links=region_links(),
-        counts=cards.count_regions(by_region),
-        numbers=_numbers(held, by_region),
+        counts=by_region,
+        numbers=_numbers(seen, by_region),
         indexed=indexed,
     )
     return (text, INDEXED) if indexed else text
 
 
-def _numbers(held: list[Any], by_region: dict[str, Any]) -> dict[str, int]:
+def _numbers(seen: list[Visible], by_region: dict[str, int]) -> dict[str, int]:
     return {
-        "practices": sum(seen.kind is Kind.GOOD_PRACTICE for seen, _ in held),
-        "testimonies": sum(seen.kind is Kind.TESTIMONY for seen, _ in held),
-        "languages": len({entry.lang for _, entry in held}),
-        "regions": len(by_region),
+        "practices": sum(v.kind is Kind.GOOD_PRACTICE for v in seen),
+        "testimonies": sum(v.kind is Kind.TESTIMONY for v in seen),
+        "languages": len(entries.languages_of(get_db(), [v.entry_id for v in seen])),
+        "regions": sum(n > 0 for n in by_region.values()),
     }
 
 
@@ -141,12 +140,12 @@ def patterns() -> str:
     """
     if not config()["DEBUG_PAGES"]:
         raise NotFound("no such page")
-    held = cards.everything()
+    seen = cards.everything()
     return render_template(
         "patterns.html",
-        cards=cards.of([seen for seen, _ in held][:2]),
+        cards=cards.of(seen[:2]),
         regions=places.regions(get_db()),
-        counts=cards.count_regions(cards.by_region(held)),
+        counts=cards.by_region(seen),
         links=region_links(),
         pager_address=lambda page: url_for("public.patterns", page=page),
     )

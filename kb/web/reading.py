@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from kb import codes, consent, entries, tombstones, translations
 from kb.codes import show_id
-from kb.consent import Audience, Terms, Visible
+from kb.consent import REACH, Audience, Scope, Terms, Visible
 from kb.entries import Entry, Kind, Revision, Text
 from kb.errors import NotFound
 from kb.web import i18n
@@ -75,13 +75,14 @@ def newest(shown_id: str) -> Reading:
     """Open the version of an entry that may be shown now.
 
     Raises:
-        Gone: when it was taken back.
+        Gone: when it was taken back and this viewer could read it before.
         NotFound: when there is none, or this viewer may not know of it.
     """
     db, entry_id = get_db(), shown_id.replace("-", "")
     found = consent.visible(db, current_viewer(), at=now(), ids=[entry_id])
     if not found:
-        tombstones.raise_if_gone(db, entry_id)
+        if _had_reached(entry_id):
+            tombstones.raise_if_gone(db, entry_id)
         raise NotFound("no such entry")
     seen = found[0]
     return _reading(
@@ -92,11 +93,26 @@ def newest(shown_id: str) -> Reading:
     )
 
 
+def _had_reached(entry_id: str) -> bool:
+    """Say whether an entry was ever shown to this viewer; of all others nobody learns that they existed.
+
+    After a withdrawal the consent still says for whom the text was last.
+    """
+    db = get_db()
+    held = consent.facts(db, entry_id)
+    return (
+        held is not None
+        and entries.get(db, entry_id).published_at is not None
+        and (held.embargo_until is None or held.embargo_until <= now())
+        and held.scopes[Scope.AUDIENCE][0] in REACH[current_viewer()]
+    )
+
+
 def at_version(shown_id: str, version: int) -> Reading | None:
     """Open exactly this version, or None for an older version of a testimony: a name may have been taken out of it.
 
     Raises:
-        Gone: when the entry was taken back.
+        Gone: when the entry was taken back and this viewer could read it before.
         NotFound: when there is no such version, or this viewer may not know of the entry.
     """
     present = newest(shown_id)

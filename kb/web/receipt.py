@@ -4,7 +4,8 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb import consent, entries, moderation, receipts, tombstones, workflow
+from kb import consent, drafts, entries, erasure, moderation, places, receipts, themes, tombstones, workflow
+from kb.db import transaction
 from kb.entries import Entry, State
 from kb.errors import Conflict, Gone, KBError, NotFound
 from kb.moderation import Who
@@ -64,7 +65,11 @@ def _open_with_code() -> Answer:
         else:
             session = current_session()
             kept = {name: session[name] for name in ("ui", "lang") if name in session}
+            before = session.id_hash
             session.renew(session.account_id, kept | {"receipt": entry_id, "receipt_at": now()})
+            if before is not None and session.account_id is None:
+                with transaction(get_db()):
+                    drafts.move(get_db(), drafts.owner(before, None), drafts.owner(session.store(), None))
             return redirect(url_for("receipt.status"), 303)
     return render_template("receipt/code.html", form=form), 422
 
@@ -77,16 +82,16 @@ def _status_page(*, reply: ReplyForm | None = None, problem: str | None = None, 
         return _gone_page(entry), code
     held = consent.in_force(db, entry.id)
     newest = entries.revision(db, entry.id, entry.seq)
-    public = entries.revision(db, entry.id, entry.public_seq) if entry.public_seq else None
+    tree = themes.tree(db)
     page = render_template(
         "receipt/status.html",
         entry=entry,
         newest=newest,
-        public=public,
         seen=bool(consent.visible(db, consent.Viewer.MODERATOR, at=now(), ids=[entry.id])),
         terms=consent.terms(db, [held])[held],
+        region=places.regions(db).get(entry.region_id or ""),
+        themes=[tree[t] for t in entry.themes],
         messages=moderation.messages(db, entry.id),
-        history=moderation.history(db, entry.id),
         actions=moderation.actions(entry.state, entry.kind, Who.AUTHOR),
         reply=reply or ReplyForm(),
         problem=problem,
@@ -138,6 +143,7 @@ def withdraw() -> Answer:
     if request.method == "POST":
         if entry.state is not State.WITHDRAWN:
             workflow.withdraw(get_db(), entry.id, at=now())
+            erasure.empty_log(get_db())
         return redirect(url_for("receipt.status"), 303)
     return render_template("receipt/withdraw.html", entry=entry)
 

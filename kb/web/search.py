@@ -36,6 +36,7 @@ NOTICES = {
 }
 MOST_YEARS = 40
 MOST_ORGANISATIONS = 12
+MOST_TRIED = 3
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Chip:
-    """A filter that is on, and the address of the search without it; ``total`` is counted only when nothing was found."""
+    """A filter that is on, and the address of the search without it; ``total`` is counted for a few, when nothing was found."""
 
     name: str
     label: str
@@ -131,11 +132,27 @@ def _find(query: Query) -> Answer:
 
 
 def _chips(query: Query, answer: Answer, names: Names) -> list[Chip]:
-    """Return a chip for each filter that is on; when nothing was found they say what taking it off would bring."""
+    """Return a chip for each filter that is on; when nothing was found, some say what taking them off would bring."""
+    wider = form.without(query)
+    tried = () if answer.total else _helpful(list(wider), answer)
     return [
-        Chip(name, names.of(name, value), form.address(wider), None if answer.total else _find(wider).total)
-        for (name, value), wider in form.without(query).items()
+        Chip(name, names.of(name, value), form.address(less), _find(less).total if (name, value) in tried else None)
+        for (name, value), less in wider.items()
     ]
+
+
+def _helpful(on: list[tuple[str, str]], answer: Answer) -> list[tuple[str, str]]:
+    """Choose the few filters that are worth a search without them; each search costs as much as the page itself.
+
+    Values of one filter widen each other, so taking off one of several brings nothing. A filter is counted as if it were off: one
+    that has counts leads somewhere without it.
+    """
+    leading = {name for name, counts in answer.facets.items() if any(counts.values())} | (
+        {"years"} if answer.years else set()
+    )
+    names = [name for name, _value in on]
+    single = [(name, value) for name, value in on if names.count(name) == 1]
+    return sorted(single, key=lambda pair: pair[0] not in leading)[:MOST_TRIED]
 
 
 def _found(answer: Answer) -> list[Found]:

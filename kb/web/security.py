@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from flask import Flask, Request, Response, abort, g, render_template, request
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.middleware.proxy_fix import ProxyFix
 from wtforms.validators import ValidationError
@@ -18,6 +19,9 @@ from wtforms.validators import ValidationError
 from kb import sessions
 from kb.db import transaction
 from kb.web.context import config, get_db, now
+
+# Most fields of one form, in both encodings of forms.
+MOST_FIELDS = 500
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -52,7 +56,11 @@ class SoundFormParser(FormDataParser):
         content_length: int | None,  # noqa: ARG002 - as above
         options: dict[str, str],  # noqa: ARG002 - as above
     ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
-        items = parse_qsl(stream.read().decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
+        text = stream.read().decode("utf-8", "replace")
+        try:
+            items = parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS)
+        except ValueError as error:
+            raise RequestEntityTooLarge from error
         return stream, self.cls(items), self.cls()
 
 

@@ -10,6 +10,7 @@ from kb import codes, drafts, entries, notices, places, themes, workflow
 from kb import config as settings
 from kb.db import transaction
 from kb.drafts import Unfinished
+from kb.entries import Kind
 from kb.errors import NotFound
 from kb.languages import NARRATOR, pick, sort_key
 from kb.notices import Notice
@@ -17,6 +18,7 @@ from kb.sessions import shift
 from kb.web import security
 from kb.web.card import card
 from kb.web.context import config, current_account, current_session, get_db, now
+from kb.web.forms import consent as consent_forms
 from kb.web.forms import practice as practice_forms
 from kb.web.forms import testimony as testimony_forms
 from kb.web.forms.fields import multidict, select_choices, stored
@@ -110,10 +112,10 @@ def testimony_consent() -> Answer:
         _forget("testimony")
         return render_template("submit/refused.html")
     if request.method == "POST" and form.validate():
-        keep("testimony", stored(request.form, form.data) | {"lang": lang, "notice": notice.id})
+        keep("testimony", stored(request.form, form) | {"lang": lang})
         return _go("submit.testimony_story")
     page = render_template(
-        "submit/consent.html", form=form, notice=notice, options=testimony_forms.options, icons=ICONS, lang=lang
+        "submit/consent.html", form=form, notice=notice, options=consent_forms.options, icons=ICONS, lang=lang
     )
     return page, 422 if form.errors else 200
 
@@ -122,13 +124,13 @@ def testimony_consent() -> Answer:
 def testimony_story() -> Answer:
     """Take the story; what was typed is saved even when something is missing."""
     before = unfinished("testimony")
-    if before is None or _lang() is None:
+    if before is None or _agreed(before) is None:
         return _go("submit.testimony_consent")
     form = StoryForm(request.form if request.method == "POST" else multidict(before.data))
     form.region.choices = select_choices(region_choices())
     if request.method == "POST":
         sound = form.validate()
-        keep("testimony", _kept(form))
+        keep("testimony", stored(request.form, form))
         if sound:
             return _go("submit.testimony_check")
     tree = themes.tree(get_db())
@@ -137,10 +139,17 @@ def testimony_story() -> Answer:
     ), 422 if form.errors else 200
 
 
-def _kept(form: Any) -> dict[str, Any]:
-    """Return the fields to save; a text far beyond the limit stays on the page but not in the database."""
-    fields = stored(request.form, form.data)
-    return {name: text for name, text in fields.items() if name not in form.errors or len(str(text)) <= 30_000}
+def _agreed(before: Unfinished) -> Notice | None:
+    """Return the notice that was agreed to, or None when it is not the one that would be recorded now.
+
+    The language may have been changed half way, or the wording by the operator: then the consent is asked again.
+    """
+    lang = _lang()
+    if lang is None or before.data.get("lang") != lang:
+        return None
+    notice, form = notice_for("testimony", lang), ConsentForm(multidict(before.data))
+    form.ask_as(notice)
+    return notice if form.validate() else None
 
 
 @blueprint.route("/submit/testimony/check", methods=["GET", "POST"])
@@ -148,41 +157,40 @@ def testimony_check() -> Answer:
     """Show all answers once more; sending them twice makes one entry."""
     if request.method == "POST" and _already_sent():
         return _go("submit.done")
-    before, lang = unfinished("testimony"), _lang()
-    if before is None or lang is None:
+    before = unfinished("testimony")
+    notice = _agreed(before) if before else None
+    if before is None or notice is None:
         return _go("submit.testimony_consent")
-    consent, story = ConsentForm(multidict(before.data)), StoryForm(multidict(before.data))
+    story = StoryForm(multidict(before.data))
     story.region.choices = select_choices(region_choices())
-    if not consent.validate():
-        return _go("submit.testimony_consent")
     if not story.validate():
         return _go("submit.testimony_story")
-    notice = notice_for("testimony", lang)
     if request.method == "POST":
         account = current_account()
         draft = testimony_forms.to_draft(
             before.data,
-            lang=lang,
+            lang=notice.lang,
             token=before.token,
             themes=set(themes.tree(get_db())),
             account_id=account.id if account else None,
         )
-        grant = testimony_forms.to_grant(before.data, notice, jurisdiction=str(config()["JURISDICTION"]))
-        return _send(draft, grant, notice)
+        return _send(draft, before.data, notice)
     return render_template(
         "submit/check.html",
         data=before.data,
         token=before.token,
         notice=notice,
-        lang=lang,
+        lang=notice.lang,
         regions=dict(region_choices()),
         tree=themes.tree(get_db()),
     )
 
 
-def _send(draft: entries.Draft, grant: Any, notice: Notice) -> BaseResponse:
+def _send(draft: entries.Draft, answers: dict[str, Any], notice: Notice) -> BaseResponse:
     """Hand a finished form to the workflow and lead to the receipt."""
     security.limit_submissions()
+    kind = "adult" if draft.kind is Kind.TESTIMONY else "practitioner"
+    grant = consent_forms.to_grant(answers, notice, subject_kind=kind, jurisdiction=str(config()["JURISDICTION"]))
     workflow.submit(
         get_db(),
         draft,
@@ -258,14 +266,18 @@ def _lang() -> str | None:
 # ---------- good practices ----------
 
 
-def _part(name: str, formdata: Any) -> PartForm:
-    """Make the form of one part, with the choices it needs."""
+def _part(name: str, formdata: Any, notice_lang: str) -> PartForm:
+    """Make the form of one part, with the choices it needs.
+
+    Args:
+        notice_lang: language of the notice that stood, or will stand, above the questions.
+    """
     form = PARTS[name](formdata)
     if isinstance(form, AboutForm):
         form.region.choices = select_choices(region_choices())
         form.organisation.choices = select_choices(_organisation_choices())
     if isinstance(form, ShareForm):
-        form.ask_as(notice_for("good_practice", ui_language()))
+        form.ask_as(notice_for("good_practice", notice_lang if notice_lang in NARRATOR else ui_language()))
     return form
 
 
@@ -276,7 +288,8 @@ def _organisation_choices() -> list[tuple[str, str]]:
 
 def _open_parts(data: dict[str, Any]) -> list[str]:
     """Return the parts in which something is missing or wrong."""
-    return [name for name in PARTS if not _part(name, multidict(data)).validate()]
+    lang = str(data.get("notice_lang", ""))
+    return [name for name in PARTS if not _part(name, multidict(data), lang).validate()]
 
 
 @blueprint.get("/submit/good-practice")
@@ -297,10 +310,12 @@ def practice_part(part: str) -> Answer:
     if account and account.organisation_slug and "organisation" not in known:
         known = known | {"organisation": account.organisation_slug}
         known["region"] = known.get("region") or places.organisation(get_db(), account.organisation_slug).region_id
-    form = _part(part, request.form if request.method == "POST" else multidict(known))
+    form = _part(
+        part, request.form if request.method == "POST" else multidict(known), request.form.get("notice_lang", "")
+    )
     if request.method == "POST":
         sound = form.validate()
-        keep("good_practice", _kept(form))
+        keep("good_practice", stored(request.form, form))
         if request.form.get("later"):
             return _go("submit.practice")
         if sound:
@@ -317,8 +332,8 @@ def practice_part(part: str) -> Answer:
         part=part,
         parts=practice_forms.PART_TITLES,
         tree=themes.tree(get_db()),
-        notice=notice_for("good_practice", ui_language()),
-        options=testimony_forms.options,
+        notice=form.wording if isinstance(form, ShareForm) else None,
+        options=consent_forms.options,
         icons=ICONS,
     ), 422 if form.errors else 200
 
@@ -328,7 +343,7 @@ def practice_save(part: str) -> Answer:
     """Save a part while it is being typed; nothing is checked and nothing is shown."""
     if part not in PARTS:
         raise NotFound("no such part")
-    keep("good_practice", _kept(_part(part, request.form)))
+    keep("good_practice", stored(request.form, PARTS[part](request.form)))
     return Response(status=204)
 
 
@@ -340,7 +355,7 @@ def practice_check() -> Answer:
     before = unfinished("good_practice")
     if before is None or _open_parts(before.data):
         return _go("submit.practice")
-    account, notice = current_account(), notice_for("good_practice", ui_language())
+    account, notice = current_account(), notice_for("good_practice", before.data["notice_lang"])
     draft = practice_forms.to_draft(
         before.data,
         token=before.token,
@@ -349,10 +364,7 @@ def practice_check() -> Answer:
         account_id=account.id if account else None,
     )
     if request.method == "POST":
-        jurisdiction = str(config()["JURISDICTION"])
-        return _send(
-            draft, practice_forms.to_grant(before.data, notice, jurisdiction=jurisdiction, collected_by=None), notice
-        )
+        return _send(draft, before.data, notice)
     return render_template(
         "submit/practice_check.html",
         draft=draft,

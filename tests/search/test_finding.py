@@ -9,7 +9,7 @@ from kb.config import Config
 from kb.consent import Viewer
 from kb.db import Database
 from kb.errors import Busy
-from kb.search import Query, Search, index
+from kb.search import Query, Search, generations, index, queries
 from kb.search.finding import Answer
 from tests.search import making
 from tests.search.making import AT, LATER, practice, publish, story
@@ -17,6 +17,37 @@ from tests.search.making import AT, LATER, practice, publish, story
 
 def found(answer: Answer) -> list[str]:
     return [hit.entry_id for hit in answer.hits]
+
+
+def test_an_open_search_follows_the_pointer(
+    config: Config, db: Database, search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even while the generation before still lies there, whole, because a build was interrupted."""
+    publish(db, story("tea"))
+    index.sync(config, db, AT)
+    old = generations.current(config.index)
+    assert search.find(db, Query("tea"), Viewer.PUBLIC, AT).total == 1
+    publish(db, story("late tea"))
+    monkeypatch.setattr(generations, "tidy", lambda _: None)
+    index.rebuild(config, db, AT)
+    assert old.is_dir()
+    assert search.find(db, Query("tea"), Viewer.PUBLIC, AT).total == 2
+
+
+def test_beginnings_of_words_tell_nothing_about_hidden_entries(config: Config, db: Database, search: Search) -> None:
+    """Words of an entry that was hidden but not erased stay in the files for a while; no notice may change with them."""
+    words = [f"abc{number:03}x" for number in range(queries.MOST_EXPANSIONS - 1)]
+    publish(db, story(" ".join(words)))
+    hidden = publish(db, story("abcsecretone abcsecrettwo"))
+    index.sync(config, db, AT)
+    assert search.find(db, Query("abc*"), Viewer.PUBLIC, AT).notices == ["prefix_too_many"]
+    making.narrow(db, hidden, "moderators")
+    index.sync(config, db, LATER)
+    answer = search.find(db, Query("abc*"), Viewer.PUBLIC, LATER)
+    assert (answer.total, answer.notices) == (1, [])
+    index.rebuild(config, db, LATER)
+    again = search.find(db, Query("abc*"), Viewer.PUBLIC, LATER)
+    assert (again.total, again.notices) == (1, [])
 
 
 def test_without_an_index_it_is_busy(db: Database, search: Search) -> None:

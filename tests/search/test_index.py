@@ -1,5 +1,6 @@
 """Writing: the indexes follow the database, and what was erased leaves the files."""
 
+import shutil
 import threading
 import zlib
 from contextlib import suppress
@@ -172,7 +173,7 @@ def test_rebuild_swaps_and_cleans_up(config: Config, db: Database, search: Searc
     steps: list[tuple[int, int]] = []
     index.rebuild(config, db, AT, lambda done, total: steps.append((done, total)))
     assert steps[-1] == (5, 5)
-    assert sorted(path.name for path in config.index.iterdir()) == ["CURRENT", "g000002", "lock"]
+    assert sorted(path.name for path in config.index.iterdir()) == ["CURRENT", "building", "g000002", "lock"]
     assert search.find(db, Query("tea"), Viewer.PUBLIC, AT).total == 5
     assert doctor.compare(config, db, AT) == []
 
@@ -203,6 +204,65 @@ def test_a_build_that_disagrees_with_the_gate_is_not_used(
     with pytest.raises(Busy):
         index.rebuild(config, db, AT)
     assert generations.current(config.index) == first
+
+
+def test_a_build_that_fails_leaves_nothing_behind(
+    config: Config, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(db, story("tea"))
+    index.sync(config, db, AT)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(copies.Copy, "finish", full)
+    with pytest.raises(OSError, match="no space"):
+        index.rebuild(config, db, AT)
+    assert [path.name for path in config.index.glob("g*")] == ["g000001"]
+
+
+def test_the_index_in_use_is_kept_true_beside_a_build(config: Config, db: Database, search: Search) -> None:
+    gone = publish(db, story("zqxgone"))
+    publish(db, story("tea"))
+    index.sync(config, db, AT)
+    seen: list[tuple[int, int]] = []
+
+    def meanwhile(_done: int, _all: int) -> None:
+        if not seen:
+            making.withdraw(db, gone)
+            publish(db, story("late tea"))
+            index.sync(config, db, LATER, thorough=True)
+            held = everything(generations.current(config.index))
+            seen.append((search.find(db, Query("tea"), Viewer.PUBLIC, LATER).total, held.count(b"zqx")))
+
+    index.rebuild(config, db, LATER, meanwhile)
+    assert seen == [(2, 0)]
+    assert generations.current(config.index).name == "g000002"
+    assert b"zqx" not in everything(config.index)
+    assert doctor.compare(config, db, LATER) == []
+
+
+def test_two_builds_do_not_meet(config: Config, db: Database) -> None:
+    index.sync(config, db, AT)
+    with generations.locked(config.index, generations.BUILDING), pytest.raises(Busy):
+        index.rebuild(config, db, AT, wait=0)
+
+
+def test_who_waited_for_a_build_does_not_build_again(config: Config, db: Database) -> None:
+    publish(db, story("tea"))
+    index.sync(config, db, AT)
+    pointer = config.index / generations.POINTER
+    pointer.rename(config.index / "kept")
+    held = generations.locked(config.index, generations.BUILDING)
+    held.__enter__()
+
+    def built() -> None:
+        (config.index / "kept").rename(pointer)
+        held.__exit__(None, None, None)
+
+    threading.Timer(0.3, built).start()
+    index.sync(config, db, AT, wait=10)
+    assert generations.current(config.index).name == "g000001"
 
 
 def test_a_long_index_has_few_segments(config: Config, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,6 +367,50 @@ def test_erasing_is_finished_after_a_crash_in_between(
     index.sync(config, db, LATER)
     assert b"zqxanchor" not in everything(config.index)
     assert doctor.compare(config, db, LATER) == []
+
+
+def test_erased_words_leave_a_generation_that_an_interrupted_build_left(
+    config: Config, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = publish(db, story("zqxanchor"))
+    indexes = Indexes(config)
+    indexes.sync(db, AT)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(generations, "tidy", full)
+        with pytest.raises(OSError, match="no space"):
+            index.rebuild(config, db, AT)
+    assert generations.current(config.index).name == "g000002"
+    assert doctor.compare(config, db, AT) == ["g000001 is left over"]
+    making.withdraw(db, gone)
+    indexes.sync(db, LATER)
+    assert b"zqx" not in everything(config.index)
+    assert doctor.compare(config, db, LATER) == []
+
+
+@pytest.mark.parametrize("name", ["g000001.part", "g000007", "g000002.part", "away"])
+def test_leftovers_are_named_and_removed_with_the_next_look(config: Config, db: Database, name: str) -> None:
+    publish(db, story("zqxanchor"))
+    index.sync(config, db, AT)
+    shutil.copytree(generations.current(config.index), config.index / name)
+    assert doctor.compare(config, db, AT) == [f"{name} is left over"]
+    index.sync(config, db, AT, thorough=True)
+    assert not (config.index / name).exists()
+    assert doctor.compare(config, db, AT) == []
+
+
+def test_what_is_being_built_is_no_leftover(config: Config, db: Database) -> None:
+    index.sync(config, db, AT)
+    with generations.locked(config.index, generations.BUILDING):
+        part = generations.begin(config.index)
+        index.sync(config, db, AT, thorough=True)
+        assert part.is_dir()
+        assert doctor.compare(config, db, AT) == []
+    index.sync(config, db, AT)
+    assert not part.exists()
 
 
 def test_r16_restricted_words_are_not_in_the_public_files(config: Config, db: Database) -> None:

@@ -1,13 +1,16 @@
 """Read the home page and the pages about this place; nothing shows more than the gate let through."""
 
-from collections.abc import Callable
+import itertools
+import re
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from kb import create_app
+from kb import create_app, entries
 from kb.config import Config
 from kb.db import Database
 from kb.search import indexer
+from kb.web import cards
 from tests import factories
 from tests.pages import Visitor
 from tests.web.test_reading import address, robots
@@ -87,6 +90,53 @@ def test_home_never_puts_a_partner_text_on_show(visit: Visit, db: Database) -> N
     factories.testimony(db, audience="partners", title="Only among us", quote="verbatim")
 
     assert "Only among us" not in visit("jonas").page("/").main
+
+
+def test_home_keeps_its_voice_for_a_day_and_looks_at_few(
+    sam: Visitor, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "MOST_VOICES", 2)
+    for n in range(5):
+        factories.testimony(db, title=f"Voice {n}", summary="", quote="none", at=f"2026-01-0{n + 1}T10:00:00Z")
+    heard = []
+    for day in range(1, 11):
+        moment = f"2026-03-{day:02}T12:00:00Z"
+        monkeypatch.setattr(cards, "now", lambda moment=moment: moment)
+        heard += re.findall(r"Voice \d", sam.page("/").main)
+
+    assert len(heard) == 10 and set(heard) == {f"Voice {n}" for n in range(5)}
+    assert all(one != other for one, other in itertools.pairwise(heard))
+
+
+@pytest.mark.parametrize(
+    "url", ["/", "/themes", "/themes/culture", "/regions/PL636", "/partners", "/partners/gmina-bytow"]
+)
+def test_pages_load_only_what_they_show(sam: Visitor, db: Database, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    for _ in range(14):
+        factories.practice(db, region="PL636", organisation="gmina-bytow")
+    opened = address(factories.practice(db))
+    loaded: list[int] = []
+    get_many = entries.get_many
+
+    def counted(db: Database, ids: Sequence[str]) -> list[entries.Entry]:
+        loaded.append(len(ids))
+        return get_many(db, ids)
+
+    monkeypatch.setattr(entries, "get_many", counted)
+
+    sam.page(url)
+    sam.page(opened)
+
+    assert max(loaded) <= 10
+
+
+def test_protection_says_what_taking_back_does_and_does_not(sam: Visitor) -> None:
+    main = sam.page("/about/protection").main
+
+    assert "In the same step" not in main  # the index and the working files follow a little later
+    assert "the last traces in working files go within minutes" in main
+    assert "which member of staff acted" in main
+    assert "only to moderators and to signed-in members" in main
 
 
 @pytest.mark.parametrize("url", STATIC)

@@ -303,6 +303,41 @@ def test_what_is_taken_back_is_gone_with_the_next_request(
             assert not re.search("Lighthouse|Beacons at|Amal", visitor.page(url).main.replace("“beacons”", "")), url
 
 
+@pytest.mark.parametrize("state", ["submitted", "in_review", "changes_requested", "awaiting_release"])
+@pytest.mark.parametrize("audience", ["public", "moderators"])
+def test_what_was_never_public_leaves_no_trace(visit: Visit, db: Database, state: str, audience: str) -> None:
+    made = factories.testimony(db, state=state, audience=audience)
+    workflow.withdraw(db, made.id, at=now())
+
+    for who in VIEWERS:
+        for rest in OUTPUTS:
+            assert visit(who).open(address(made) + rest).status_code == 404, (who, rest)
+
+
+@pytest.mark.parametrize("audience, seers", SEES)
+def test_what_is_taken_back_is_gone_only_for_those_it_had_reached(
+    visit: Visit, db: Database, audience: str, seers: set[str | None]
+) -> None:
+    made = factories.testimony(db, audience=audience)
+    paused = factories.practice(db, audience=audience, state="paused")
+    for entry in (made, paused):
+        workflow.withdraw(db, entry.id, at=now())
+
+    for who in VIEWERS:
+        for entry in (made, paused):
+            assert visit(who).open(address(entry)).status_code == (410 if who in seers else 404), who
+
+
+def test_what_is_taken_back_before_its_day_leaves_no_trace(sam: Visitor, marek: Visitor, db: Database) -> None:
+    made = factories.testimony(db)
+    with transaction(db):
+        write(db, "UPDATE consent SET embargo_until = '2999-01-01T00:00:00Z' WHERE entry_id = ?", (made.id,))
+    workflow.withdraw(db, made.id, at=now())
+
+    for visitor in (sam, marek):
+        assert visitor.open(address(made)).status_code == 404
+
+
 def test_what_is_retired_is_gone(sam: Visitor, db: Database) -> None:
     made = factories.practice(db, state="retired")
 

@@ -8,10 +8,12 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import pytest
 from werkzeug.datastructures import MultiDict
 
+from kb import languages, places, themes
 from kb.config import Config
+from kb.consent import Viewer
 from kb.db import Database
 from kb.entries import Text
-from kb.search import Query, indexer
+from kb.search import Answer, Query, Search, indexer
 from kb.web.forms import search as form
 from tests import factories
 from tests.pages import Page, Visitor, text_of
@@ -295,6 +297,40 @@ def test_nothing_found_helps_on(sam: Visitor) -> None:
     assert "without “Słupsk subregion (Bytów)”: 1 entry" in helpful
     assert not any("without “Testimony”" in line for line in helpful)  # that would find nothing either
     assert {"/themes", "/themes/culture", "/help/search", "/submit"} <= set(page.links())
+
+
+@pytest.mark.usefixtures("library")
+def test_nothing_found_costs_few_searches(sam: Visitor, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Query] = []
+    find = Search.find
+
+    def counted(self: Search, db: Database, query: Query, viewer: Viewer, at: str) -> Answer:
+        asked.append(query)
+        return find(self, db, query, viewer, at)
+
+    monkeypatch.setattr(Search, "find", counted)
+    values = [("theme", list(themes.tree(db))), ("lang", languages.NARRATOR), ("region", list(places.regions(db)))]
+    values += [("organisation", list(places.organisations(db)))]
+    filters = "".join(f"&{name}={value}" for name, known in values for value in known)
+
+    sam.page(f"/search?from=1900&to=1901&kind=testimony&kind=good_practice{filters}")
+    assert len(asked) <= 4
+
+    asked.clear()
+    page = sam.page("/search?q=choir&kind=testimony&theme=football&region=PL636&lang=fa&from=1900&to=1901")
+    assert page.h1 == "Nothing found for “choir”"
+    assert len(asked) <= 4
+    assert len(page.all("a", klass="chip")) == 5  # each can still be taken off
+
+
+def test_of_each_filter_only_known_values_are_read_and_not_many() -> None:
+    known = form.Known([f"t{n}" for n in range(50)], {"PL636"}, set(), ())
+    said = [("theme", "zzz")] * 30 + [("theme", f"t{n}") for n in range(50)] + [("region", "PL636"), ("lang", "en")]
+
+    query = form.read(MultiDict(said), known)
+
+    assert query.themes == tuple(f"t{n}" for n in range(20))
+    assert (query.regions, query.langs) == (("PL636",), ())
 
 
 def test_an_empty_site_is_friendly(sam: Visitor) -> None:

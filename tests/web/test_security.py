@@ -354,7 +354,7 @@ def test_an_unexpected_error_tells_a_number_and_nothing_else(config: Config, cap
 
 
 def test_too_large_a_body_is_refused_kindly(sam: Visitor) -> None:
-    answer = sam.open("/login", method="POST", data={"email": "x" * 3_100_000})
+    answer = sam.open("/login", method="POST", data={"email": "x" * 7_100_000})
 
     assert answer.status_code == 413
     assert "still in your browser" in answer.get_data(as_text=True)

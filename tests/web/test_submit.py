@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes
 
 import pytest
+from flask import Flask
 
 from kb import codes, consent, entries, receipts
 from kb.db import Database, now, rows, value
@@ -208,14 +209,13 @@ def test_closing_leaves_nothing_on_the_device(sam: Visitor, db: Database) -> Non
     assert sam.page("/submit/done").h1 == "Your entry"  # asks for the code
 
 
-def test_a_title_is_made_from_the_first_words(sam: Visitor, db: Database) -> None:
+def test_a_story_without_title_does_not_quote_itself(sam: Visitor, db: Database) -> None:
+    """A title goes into every citation; made from the first words it would quote what may not be quoted."""
     check = sam.send(consented(sam), "/submit/testimony/story", body="One two three. " * 20, title="")
     sam.send(check, "/submit/testimony/check")
 
     entry = rows(db, "SELECT title FROM revision")[0]
-    assert entry["title"].startswith("One two three.")
-    assert entry["title"].endswith("…")
-    assert len(entry["title"]) <= 64
+    assert entry["title"] == "Testimony"
 
 
 def test_steps_can_not_be_jumped(sam: Visitor) -> None:
@@ -388,3 +388,80 @@ def test_consents_hold_as_long_as_the_notice_says(sam: Visitor, db: Database) ->
     told(sam)
 
     assert rows(db, "SELECT valid_until FROM consent")[0]["valid_until"] == consent.later(now(), 24)
+
+
+def test_the_consent_is_for_the_wording_that_was_read(sam: Visitor, db: Database) -> None:
+    """Whoever changes the language half way reads the notice in that language before anything is sent."""
+    check = sam.send(consented(sam, "ar"), "/submit/testimony/story", body=factories.STORY)
+    sam.send(sam.page("/submit/testimony"), "/submit/testimony", lang="de")
+
+    answer = sam.send(check, "/submit/testimony/check")
+
+    assert answer.one("div", id="notice").get("lang") == "de"
+    assert entries.count_all(db) == 0
+
+
+def test_a_practice_read_in_german_is_agreed_to_in_german(sam: Visitor, db: Database) -> None:
+    for part, fields in PARTS.items():
+        url = f"/submit/good-practice/{part}"
+        page = sam.send(sam.page(f"{url}?ui=de"), url, **fields)
+    assert page.response.status_code == 200
+
+    sam.send(sam.page("/submit/good-practice/check?ui=lt"), "/submit/good-practice/check")
+
+    assert [r["lang"] for r in rows(db, "SELECT lang FROM notice")] == ["de"]
+    assert [r["lang"] for r in rows(db, "SELECT lang FROM consent")] == ["de"]
+
+
+def test_an_old_wording_is_asked_again(sam: Visitor, app: Flask) -> None:
+    page = sam.send(sam.page("/submit/testimony"), "/submit/testimony", lang="en")
+    app.config["KB"]["CONTROLLER"] = "Another office"
+
+    back = sam.send(page, "/submit/testimony/consent", status=422, **YES)
+
+    assert "has changed" in back.main
+
+
+@pytest.mark.parametrize("field", ["body", "title", "year", "region"])
+def test_a_field_sent_twice_counts_once(sam: Visitor, db: Database, field: str) -> None:
+    page = consented(sam)
+    form = sam.filled(page.form("/submit/testimony/story"), {"body": "A story."})
+    form[field] = [form.get(field) or "", "again"] if field != "region" else ["DE80L", "DE80L"]
+    sam.open("/submit/testimony/story", method="POST", data=form, headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert sam.page("/submit/testimony/check").response.status_code == 200
+
+
+def test_thousands_of_fields_are_refused(sam: Visitor) -> None:
+    answer = sam.open("/login", method="POST", data={f"f{n}": "" for n in range(600)})
+
+    assert answer.status_code == 413
+
+
+def test_a_draft_keeps_no_more_than_a_form_can_hold(sam: Visitor, db: Database) -> None:
+    page = sam.page("/submit/good-practice/story")
+    data = sam.filled(page.form("/submit/good-practice/story"), {"context": "x" * 2_000_000})
+
+    sam.open("/submit/good-practice/story/save", method="POST", data=data, headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert len(value(db, "SELECT data FROM draft")) < 100_000
+
+
+def test_opening_a_receipt_half_way_loses_no_draft(sam: Visitor, db: Database) -> None:
+    made = factories.testimony(db)
+    sam.send(consented(sam), "/submit/testimony/story", status=422, body="Half a story", year="x")
+
+    sam.send(sam.page("/receipt"), "/receipt", code=made.code)
+
+    assert "Half a story" in sam.page("/submit/testimony/story").html
+
+
+def test_a_story_never_moves_into_somebody_elses_account(sam: Visitor, db: Database) -> None:
+    """A narrator begins on a shared computer; a moderator signs in on it."""
+    sam.send(consented(sam), "/submit/testimony/story", body="Half a story")
+    sam.send(sam.page("/submit/good-practice/about"), "/submit/good-practice/about", **PARTS["about"])
+
+    sam.send(sam.page("/login"), "/login", email="pia@example.org", password=factories.PASSWORD)
+
+    assert [r["kind"] for r in rows(db, "SELECT kind FROM draft")] == ["good_practice"]
+    assert "Half a story" not in sam.page("/submit/testimony/story").html

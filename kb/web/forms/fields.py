@@ -6,12 +6,16 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
-from wtforms import Field, Form, StringField, TextAreaField
+from wtforms import Field, Form, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the stubs
 from wtforms.validators import ValidationError
 
 from kb import clean
 from kb.errors import Invalid
+
+# Most characters of a field, and most values of a list, that an unfinished form keeps.
+LONGEST_KEPT = 30_000
+MOST_ITEMS = 50
 
 # What a Fault of the domain says on a form.
 MESSAGES = {
@@ -124,10 +128,19 @@ def multidict(data: Mapping[str, Any]) -> MultiDict[str, str]:
     return MultiDict(pairs)
 
 
-def stored(formdata: "MultiDict[str, str]", names: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what a form brought, by field name, lists as lists, so that it can be shown again; unknown names are dropped."""
+def stored(formdata: "MultiDict[str, str]", form: Form) -> dict[str, Any]:
+    """Keep what a form brought, by field name, so that it can be shown again.
+
+    Unknown names are dropped, a repeated field counts once unless it is a list, and what is far beyond every limit stays on the
+    page but not in the database.
+    """
     kept: dict[str, Any] = {}
-    for name in names:
-        items = [clean.mark_damage(item) for item in formdata.getlist(name)]
-        kept[name] = items if len(items) > 1 else (items[0] if items else "")
+    for field in form:
+        items = [
+            clean.mark_damage(item) for item in formdata.getlist(field.name)[:MOST_ITEMS] if len(item) <= LONGEST_KEPT
+        ]
+        if isinstance(field, SelectMultipleField):
+            kept[field.name] = items
+        elif items or not formdata.get(field.name):
+            kept[field.name] = items[0] if items else ""
     return kept

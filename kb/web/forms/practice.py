@@ -9,12 +9,11 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import ValidationError
 
 from kb import clean
-from kb.consent import Audience, Grant
 from kb.entries import Draft, Evidence, Kind, Text
 from kb.languages import NARRATOR, OWN_NAMES
-from kb.notices import Notice
+from kb.web.forms.consent import Radio, ScopesForm
 from kb.web.forms.fields import LineField, SoundForm, SoundTextField
-from kb.web.forms.testimony import Radio, year_of
+from kb.web.forms.testimony import year_of
 
 LONGEST_SECTION = 4_000
 
@@ -87,23 +86,11 @@ class ResultsForm(PartForm):
             raise ValidationError(_("Please write at least one lesson, one a line."))
 
 
-class ShareForm(PartForm):
+class ShareForm(ScopesForm, PartForm):
     """Whether it works elsewhere, whom to ask, and the consent of the author."""
 
     transfer = SoundTextField(_l("Can it work elsewhere?"), longest=LONGEST_SECTION)
     contact_role = LineField(_l("Whom to ask: a role or an office, no private name"), longest=200)
-    store = Radio("", ["yes", "no"])
-    audience = Radio("", ["moderators", "partners", "public"])
-    attribution = Radio("", ["anonymous", "pseudonym", "real_name"])
-    credit = LineField(_l("The name that may be shown"), longest=120)
-    quote = Radio("", ["none", "ask", "paraphrase", "verbatim"])
-    search_engines = Radio("", ["yes", "no"])
-    contact = Radio("", ["none", "code"])
-
-    def ask_as(self, notice: Notice) -> None:
-        """Take the questions in the words of the notice."""
-        for name in ("store", "audience", "attribution", "quote", "search_engines", "contact"):
-            self[name].label.text = notice.scopes[name]["question"]
 
     def validate_store(self, field: Any) -> None:
         """Without this consent nothing can be sent in."""
@@ -111,11 +98,6 @@ class ShareForm(PartForm):
             raise ValidationError(
                 _("Without this consent the description can not be sent in. You can delete it below.")
             )
-
-    def validate_credit(self, field: Any) -> None:
-        """Ask for the name when one is to be shown."""
-        if self.attribution.data in ("pseudonym", "real_name") and not (field.data or "").strip():
-            raise ValidationError(_("Please write the name that may be shown, or choose “no name” above."))
 
 
 PARTS: dict[str, type[PartForm]] = {"about": AboutForm, "story": StoryForm, "results": ResultsForm, "share": ShareForm}
@@ -125,24 +107,6 @@ PART_TITLES = {
     "results": _l("Results and lessons"),
     "share": _l("Passing it on"),
 }
-
-
-def to_grant(data: dict[str, Any], notice: Notice, *, jurisdiction: str, collected_by: int | None) -> Grant:
-    """Turn the stored answers into a grant."""
-    named = data["attribution"] != "anonymous"
-    return Grant(
-        notice_id=notice.id,
-        lang=notice.lang,
-        audience=Audience(data["audience"]),
-        attribution=data["attribution"],
-        credit=clean.one_line(data["credit"]) if named and data.get("credit") else None,
-        quote=data["quote"],
-        search_engines=data["search_engines"] == "yes",
-        contact=data["contact"],
-        subject_kind="practitioner",
-        jurisdiction=jurisdiction,
-        collected_by=collected_by,
-    )
 
 
 def to_draft(

@@ -4,29 +4,15 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, SelectField, SelectMultipleField, StringField
+from wtforms import BooleanField, SelectField, SelectMultipleField
 from wtforms.validators import ValidationError
 
 from kb import clean
-from kb.consent import Audience, Grant
+from kb.citation.words import WORDS, known_language
 from kb.entries import Draft, Kind, Text
 from kb.languages import NARRATOR, OWN_NAMES
-from kb.notices import Notice
+from kb.web.forms.consent import Radio, ScopesForm
 from kb.web.forms.fields import LineField, SoundForm, SoundTextField
-
-
-class Radio(StringField):
-    """One answer of several, with nothing ticked beforehand; an unknown answer is no answer."""
-
-    def __init__(self, label: Any, values: list[str], **kwargs: Any) -> None:
-        super().__init__(label, **kwargs)
-        self.values = values
-
-    def pre_validate(self, form: Any) -> None:
-        """Ask for an answer."""
-        if self.data not in self.values:
-            self.data = None
-            raise ValidationError(_("Please choose one of the answers."))
 
 
 class LanguageForm(SoundForm):
@@ -39,22 +25,10 @@ class LanguageForm(SoundForm):
         return [(code, OWN_NAMES[code]) for code in NARRATOR]
 
 
-class ConsentForm(SoundForm):
-    """One question for each scope; the questions themselves come from the notice."""
+class ConsentForm(ScopesForm):
+    """The scopes, and that the person is of age."""
 
-    store = Radio("", ["yes", "no"])
     adult = BooleanField(_l("I am 18 or older."))
-    audience = Radio("", ["moderators", "partners", "public"])
-    attribution = Radio("", ["anonymous", "pseudonym", "real_name"])
-    credit = LineField(_l("The name that may be shown"), longest=80)
-    quote = Radio("", ["none", "ask", "paraphrase", "verbatim"])
-    search_engines = Radio("", ["yes", "no"])
-    contact = Radio("", ["none", "code"])
-
-    def ask_as(self, notice: Notice) -> None:
-        """Take the questions in the words of the notice."""
-        for name in ("store", "audience", "attribution", "quote", "search_engines", "contact"):
-            self[name].label.text = notice.scopes[name]["question"]
 
     def validate_adult(self, field: Any) -> None:
         """Keep this way for adults."""
@@ -65,37 +39,10 @@ class ConsentForm(SoundForm):
                 )
             )
 
-    def validate_credit(self, field: Any) -> None:
-        """Ask for the name when one is to be shown."""
-        if self.attribution.data in ("pseudonym", "real_name") and not (field.data or "").strip():
-            raise ValidationError(_("Please write the name that may be shown, or choose “no name” above."))
-
     @property
     def refused(self) -> bool:
         """Say whether the person does not want anything kept."""
         return bool(self.store.data == "no")
-
-
-def options(notice: Notice, name: str, icons: dict[str, str]) -> list[tuple[str, str, str, str]]:
-    """Return the answers to one question as the notice words them: value, label, hint, icon."""
-    scope = notice.scopes[name]
-    return [(v, scope[v]["label"], scope[v]["hint"], icons.get(v, "")) for v in scope if v != "question"]
-
-
-def to_grant(data: dict[str, Any], notice: Notice, *, jurisdiction: str) -> Grant:
-    """Turn the stored answers of the consent step into a grant."""
-    named = data["attribution"] != "anonymous"
-    return Grant(
-        notice_id=notice.id,
-        lang=notice.lang,
-        audience=Audience(data["audience"]),
-        attribution=data["attribution"],
-        credit=clean.one_line(data["credit"]) if named and data.get("credit") else None,
-        quote=data["quote"],
-        search_engines=data["search_engines"] == "yes",
-        contact=data["contact"],
-        jurisdiction=jurisdiction,
-    )
 
 
 class StoryForm(SoundForm):
@@ -126,15 +73,10 @@ def year_of(text: str) -> int | None:
     return None
 
 
-def title_from(body: str) -> str:
-    """Make a title from the first words of a story for whom none was given."""
-    words = clean.one_line(body[:400]).split()
-    title = ""
-    for word in words:
-        if len(title) + len(word) > 60:
-            return f"{title.strip()} …"
-        title += f"{word} "
-    return title.strip()
+def neutral_title(lang: str, year: int | None) -> str:
+    """Make a title for a story without one; never from its words, which a citation may not be allowed to quote."""
+    label = WORDS[known_language(lang)].testimony
+    return f"{label} {year}" if year else label
 
 
 def to_draft(data: dict[str, Any], *, lang: str, token: str, themes: set[str], account_id: int | None) -> Draft:
@@ -148,7 +90,7 @@ def to_draft(data: dict[str, Any], *, lang: str, token: str, themes: set[str], a
     year = year_of(data.get("year") or "")
     return Draft(
         kind=Kind.TESTIMONY,
-        text=Text(lang, clean.one_line(data.get("title") or "") or title_from(body), "", {"body": body}),
+        text=Text(lang, clean.one_line(data.get("title") or "") or neutral_title(lang, year), "", {"body": body}),
         token=token,
         region_id=data.get("region") or None,
         year_from=year,
