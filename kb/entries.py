@@ -354,16 +354,6 @@ def in_states(db: Database, states: Iterable[State]) -> list[Entry]:
     return get_many(db, [r["id"] for r in ids])
 
 
-def theme_counts(db: Database, ids: Iterable[str]) -> dict[str, int]:
-    """Count the given entries by theme; the ids come from the consent gate."""
-    found = rows(
-        db,
-        "SELECT theme_id, count(*) AS n FROM entry_theme WHERE entry_id IN (SELECT value FROM json_each(?)) GROUP BY theme_id",
-        (json.dumps(list(ids)),),
-    )
-    return {r["theme_id"]: r["n"] for r in found}
-
-
 def of_account(db: Database, account_id: int) -> list[Entry]:
     """Return what a signed-in practitioner sent in, newest first."""
     ids = rows(db, "SELECT id FROM entry WHERE account_id = ? ORDER BY submitted_at DESC", (account_id,))
