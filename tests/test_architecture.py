@@ -35,7 +35,7 @@ DOORS = {
 VERBS = ("__init__.py", "__main__.py", "cli.py", "workflow.py", "serving.py", "demonstration.py", "condition.py")
 NOUNS = [p for p in MODULES if where(p) not in VERBS and not where(p).startswith(("web/", "search/"))]
 # Pure nouns: no database, no other noun that has one.
-PURE = {"citation", "interchange", "languages", "clean", "screening", "codes"}
+PURE = {"citation", "interchange", "languages", "clean", "screening", "codes", "texts"}
 
 
 def imports(path: Path) -> set[str]:
