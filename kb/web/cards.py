@@ -56,8 +56,8 @@ class Card:
 
     @property
     def evidence(self) -> str | None:
-        """Return how well the results of a good practice are evidenced."""
-        return self.text.content.get("evidence")
+        """Return how well the results of a good practice are evidenced; nothing for what a report tells of it."""
+        return None if self.reported else self.text.content.get("evidence")
 
 
 @dataclass(frozen=True)

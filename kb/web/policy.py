@@ -47,6 +47,7 @@ POLICY: dict[str, Access] = {
     "submit.testimony": E,
     "submit.testimony_consent": E,
     "submit.testimony_story": E,
+    "submit.testimony_save": E,
     "submit.testimony_check": E,
     "submit.practice": E,
     "submit.practice_part": E,

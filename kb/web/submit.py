@@ -11,7 +11,7 @@ from kb import config as settings
 from kb.db import transaction
 from kb.drafts import Unfinished
 from kb.entries import Kind
-from kb.errors import NotFound
+from kb.errors import ConsentMissing, NotFound
 from kb.languages import NARRATOR, pick, sort_key
 from kb.notices import Notice
 from kb.sessions import shift
@@ -137,6 +137,16 @@ def testimony_story() -> Answer:
     return render_template(
         "submit/story.html", form=form, lang=_lang(), themes=themes.children(tree, None)
     ), 422 if form.errors else 200
+
+
+@blueprint.post("/submit/testimony/save")
+def testimony_save() -> Answer:
+    """Save a story while it is being typed, once its storing was agreed to; nothing is checked and nothing is shown."""
+    before = unfinished("testimony")
+    if before is None or _agreed(before) is None:
+        raise ConsentMissing("nothing is kept before the consent")
+    keep("testimony", stored(request.form, StoryForm(request.form)))
+    return Response(status=204)
 
 
 def _agreed(before: Unfinished) -> Notice | None:

@@ -67,6 +67,7 @@ ELSEWHERE = {
     "cite.export",
     "cite.export_version",
     "submit.testimony_story",
+    "submit.testimony_save",
     "submit.testimony_check",
     "submit.practice_save",
     "submit.practice_check",

@@ -465,3 +465,24 @@ def test_a_story_never_moves_into_somebody_elses_account(sam: Visitor, db: Datab
 
     assert [r["kind"] for r in rows(db, "SELECT kind FROM draft")] == ["good_practice"]
     assert "Half a story" not in sam.page("/submit/testimony/story").html
+
+
+def test_a_story_is_saved_while_it_is_typed(sam: Visitor) -> None:
+    """The telephone rings, the page is left without sending: the words are there again."""
+    page = consented(sam)
+    data = sam.filled(page.form("/submit/testimony/story"), {"body": "Typed and not sent"})
+
+    answer = sam.open("/submit/testimony/save", method="POST", data=data, headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert answer.status_code == 204
+    assert "Typed and not sent" in sam.page("/submit/testimony/story").html
+
+
+def test_nothing_is_saved_before_the_consent(sam: Visitor, db: Database) -> None:
+    page = sam.page("/submit/testimony")
+    data = sam.filled(page.form("/submit/testimony"), {}) | {"body": "Typed too early"}
+
+    answer = sam.open("/submit/testimony/save", method="POST", data=data, headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert answer.status_code == 409
+    assert value(db, "SELECT count(*) FROM draft") == 0

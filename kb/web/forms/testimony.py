@@ -1,5 +1,6 @@
 """Read the way of a testimony: language, consent, story."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask_babel import gettext as _
@@ -56,7 +57,8 @@ class StoryForm(SoundForm):
 
     def validate_year(self, field: Any) -> None:
         """Accept a year in any digits, or nothing."""
-        if field.data and year_of(field.data) is None:
+        year = year_of(field.data or "")
+        if field.data and (year is None or year > datetime.now(UTC).year):
             raise ValidationError(_("Please write the year with four digits, for example 2019, or leave it empty."))
 
     def validate_region(self, field: Any) -> None:
