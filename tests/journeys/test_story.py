@@ -217,6 +217,8 @@ def test_after_leaving_the_way_back_shows_nothing(site: Site, tab: Callable[...,
     page.locator("main form button.btn").first.click()
     expect(page.locator("main")).to_contain_text("Nobody else sees this")
     page.locator("form[action$='/close'] button").click()
+    page.wait_for_url(f"{site.url}/")
+    page.wait_for_load_state("networkidle")
 
     page.go_back()
 
