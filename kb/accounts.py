@@ -1,7 +1,7 @@
 """Keep accounts: who may sign in, in which role, for which organisation, and what that lets them see."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from argon2 import PasswordHasher
@@ -22,6 +22,9 @@ class Role(StrEnum):
     STEWARD = "steward"
     ADMINISTRATOR = "administrator"
 
+
+# Who answers for an organisation; administrators look after the machine.
+_MEMBERS = (Role.PRACTITIONER, Role.PARTNER, Role.MODERATOR, Role.STEWARD)
 
 SHORTEST_PASSWORD = 15
 LONGEST_PASSWORD = 256
@@ -147,6 +150,16 @@ def by_email(db: Database, email: str) -> Account:
     return _account(found)
 
 
+def members(db: Database, organisation_slug: str) -> list[Account]:
+    """Return the active accounts of the people who work for an organisation."""
+    found = rows(
+        db,
+        "SELECT * FROM account WHERE organisation_slug = ? AND disabled_at IS NULL ORDER BY id",
+        (organisation_slug,),
+    )
+    return [account for account in map(_account, found) if account.role in _MEMBERS]
+
+
 def names(db: Database) -> dict[int, str]:
     """Return the names of all accounts, for the log that staff read."""
     return {r["id"]: r["name"] for r in rows(db, "SELECT id, name FROM account")}
@@ -180,4 +193,6 @@ def viewer(db: Database, account: Account | None) -> Viewer:
     if account.role is not Role.PARTNER or account.organisation_slug is None:
         return Viewer.PUBLIC
     organisation = places.organisation(db, account.organisation_slug)
-    return Viewer.PARTNER if organisation.partner and organisation.klass != "authority" else Viewer.PUBLIC
+    if not organisation.partner or organisation.klass == "authority":
+        return Viewer.PUBLIC
+    return replace(Viewer.PARTNER, since=organisation.partner_since or "")

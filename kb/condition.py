@@ -217,12 +217,12 @@ def _gate(db: Database, at: str) -> Iterator[str]:
     """Ask both forms of the rule, SQL and Python, about every entry with every pair of eyes."""
     everything = _all(db)
     facts = {entry.id: consent.facts(db, entry.id) for entry in everything}
-    for viewer in Viewer:
+    for name, viewer in (("public", Viewer.PUBLIC), ("partner", Viewer.PARTNER), ("moderator", Viewer.MODERATOR)):
         shown = {v.entry_id for v in consent.visible(db, viewer, at=at)}
         for entry_id, known in facts.items():
             allowed = known is not None and consent.permits(known, viewer, at)
             if allowed != (entry_id in shown):
-                yield f"{show_id(entry_id)} for {viewer}: {'shown' if entry_id in shown else 'hidden'} against the rule"
+                yield f"{show_id(entry_id)} for {name}: {'shown' if entry_id in shown else 'hidden'} against the rule"
         yield from (f"{show_id(stray)} is shown but no entry" for stray in sorted(shown - facts.keys()))
 
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kb import accounts, codes, entries, notices, places, workflow
+from kb import accounts, choices, codes, entries, hands, notices, places, withdrawal, workflow
 from kb.accounts import Account, Role
 from kb.config import Config, secret_key
-from kb.consent import Actor, Audience, Grant
+from kb.consent import Actor, Grant
 from kb.db import Database, transaction
 from kb.entries import Draft, Kind, Text
 from kb.errors import KBError, NotFound
+from kb.hands import Hand
 from kb.languages import INTERFACE, pick
 from kb.sessions import shift
-from kb.workflow import Hand
 
 _FOLDER = Path(__file__).resolve().parent / "data" / "demo"
 _DOMAIN = "demo.example"
@@ -174,14 +174,12 @@ def load(
         for organisation in [*_read("organisations.json"), _AUTHORITY]:
             places.add_organisation(db, organisation, sample=True)
         new_accounts = tuple(_accounts(db, password, at))
-        hands = tuple(
-            workflow.moderator(accounts.by_email(db, f"{who}@{_DOMAIN}")) for who in ("moderator", "moderator2")
-        )
+        pair = tuple(hands.moderator(accounts.by_email(db, f"{who}@{_DOMAIN}")) for who in ("moderator", "moderator2"))
         practitioner = accounts.by_email(db, f"practitioner@{_DOMAIN}")
         new, code = 0, None
         for item in items(config):
             if entries.by_token(db, item.draft.token) is None:
-                receipt = _load(db, config, item, practitioner, hands, at)
+                receipt = _load(db, config, item, practitioner, pair, at)
                 new += 1
                 if item.draft.kind is Kind.TESTIMONY and item.state == "awaiting_release":
                     code = codes.show_receipt(receipt.code)
@@ -223,12 +221,20 @@ def _practice(config: Config, p: Mapping[str, Any], *, credit: str, source: Mapp
     grant = Grant(
         notice_id="",
         lang=p["lang"],
-        audience=Audience(p["audience"]),
-        attribution="organisation",
+        choices={
+            "store": "yes",
+            "audience": p["audience"],
+            "attribution": "organisation",
+            "quote": "verbatim",
+            "edit": "shorten",
+            "translate_human": "yes",
+            "share": "yes",
+            "search_engines": "yes",
+            "teaching": "yes",
+            "research": "yes",
+            "contact": "code" if source is None else "none",
+        },
         credit=credit,
-        quote="verbatim",
-        search_engines=True,
-        contact="code" if source is None else "none",
         subject_kind="practitioner",
         lawful_basis="consent" if source is None else "public_task",
         jurisdiction=str(config["JURISDICTION"]),
@@ -252,11 +258,19 @@ def _testimony(config: Config, t: Mapping[str, Any]) -> Item:
     grant = Grant(
         notice_id="",
         lang=t["lang"],
-        audience=Audience(t["audience"]),
-        attribution=t["attribution"],
+        choices={
+            "store": "yes",
+            "audience": t["audience"],
+            "attribution": t["attribution"],
+            "place": "region",
+            "time": "year",
+            "quote": t["quote"],
+            "edit": "language",
+            "share": "yes" if t["search_engines"] else "no",
+            "search_engines": "yes" if t["search_engines"] else "no",
+            "contact": "code",
+        },
         credit=t["pseudonym"],
-        quote=t["quote"],
-        search_engines=t["search_engines"],
         jurisdiction=str(config["JURISDICTION"]),
         method="sample",
     )
@@ -264,7 +278,7 @@ def _testimony(config: Config, t: Mapping[str, Any]) -> Item:
 
 
 def _load(
-    db: Database, config: Config, item: Item, practitioner: Account, hands: Sequence[Hand], at: str
+    db: Database, config: Config, item: Item, practitioner: Account, pair: Sequence[Hand], at: str
 ) -> workflow.Receipt:
     """Submit one item as its author would have done, and walk it to its state."""
     draft = item.draft
@@ -284,7 +298,7 @@ def _load(
         others=item.others,
         channel="sample" if draft.sample else "editorial",
     )
-    _walk(db, receipt.entry_id, item, hands, sent)
+    _walk(db, receipt.entry_id, item, pair, sent)
     return receipt
 
 
@@ -295,9 +309,9 @@ def _moment(config: Config, item: Item, at: str) -> str:
     return shift(at, days=-14 - item.age * 15 * int(config["CONSENT_MONTHS"]))
 
 
-def _walk(db: Database, entry_id: str, item: Item, hands: Sequence[Hand], sent: str) -> None:
+def _walk(db: Database, entry_id: str, item: Item, pair: Sequence[Hand], sent: str) -> None:
     """Bring an entry to its state; each act is a little later than the one before, and the moderators take turns."""
-    first, second = hands if int(item.age * 1000) % 2 else hands[::-1]
+    first, second = pair if int(item.age * 1000) % 2 else pair[::-1]
     moments = (shift(sent, hours=9 * n) for n in range(1, 9))
     if item.state == "submitted":
         return
@@ -322,9 +336,9 @@ def _walk(db: Database, entry_id: str, item: Item, hands: Sequence[Hand], sent: 
     by = Actor("editor" if channel == "editorial" else "narrator", channel)
     workflow.release(db, entry_id, text_hash=item.draft.text.sha256(), at=next(moments), by=by)
     if item.state == "paused":
-        workflow.pause(db, entry_id, at=next(moments))
+        choices.pause(db, entry_id, at=next(moments))
     elif item.state == "withdrawn":
-        workflow.withdraw(db, entry_id, at=next(moments))
+        withdrawal.withdraw(db, entry_id, at=next(moments), for_good=True)
     elif item.state == "retired":
         workflow.retire(db, entry_id, first, reason=_WHY_RETIRED, at=next(moments))
     elif item.state != "published":

@@ -73,6 +73,9 @@ class Entry:
     changed_at: str
     published_at: str | None
     themes: tuple[str, ...] = field(default=())
+    # Told in place of what is finer, by kb.consent.faces; a moderator has the facts themselves.
+    country: str | None = None
+    decade: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,11 @@ def get(db: Database, entry_id: str) -> Entry:
     if not found:
         raise NotFound("no such entry")
     return found[0]
+
+
+def exists(db: Database, entry_id: str) -> bool:
+    """Say whether there is an entry with this id, whatever its state."""
+    return row(db, "SELECT 1 FROM entry WHERE id = ?", (entry_id,)) is not None
 
 
 def get_many(db: Database, ids: Sequence[str]) -> list[Entry]:
@@ -288,6 +296,19 @@ def set_facts(
     )
 
 
+def special(db: Database, entry_id: str) -> tuple[str, ...]:
+    """Return the special categories of personal data that a moderator found in the text, as scopes."""
+    found = rows(db, "SELECT scope FROM entry_special WHERE entry_id = ? ORDER BY scope", (entry_id,))
+    return tuple(r["scope"] for r in found)
+
+
+def set_special(db: Database, entry_id: str, scopes: Iterable[str]) -> None:
+    """Note which special categories the text contains; each needs a consent of its own before it is shown."""
+    write(db, "DELETE FROM entry_special WHERE entry_id = ?", (entry_id,))
+    pairs = [(entry_id, scope) for scope in dict.fromkeys(scopes)]
+    write_many(db, "INSERT INTO entry_special (entry_id, scope) VALUES (?, ?)", pairs)
+
+
 def in_states(db: Database, states: Iterable[State]) -> list[Entry]:
     """Return all entries in these states, longest waiting first."""
     ids = rows(
@@ -322,6 +343,7 @@ def erase(db: Database, entry_id: str, *, at: str) -> None:
         (at, entry_id),
     )
     write(db, "DELETE FROM entry_theme WHERE entry_id = ?", (entry_id,))
+    set_special(db, entry_id, ())
     write(
         db,
         "UPDATE entry SET region_id = NULL, organisation_slug = NULL, year_from = NULL, year_to = NULL, source = NULL, account_id = NULL WHERE id = ?",
@@ -340,17 +362,6 @@ def by_theme(db: Database, ids: Iterable[str]) -> dict[str, list[str]]:
     return {r["theme_id"]: json.loads(r["ids"]) for r in found}
 
 
-def regions_of(db: Database, ids: Iterable[str]) -> dict[str, int]:
-    """Count the given entries by region; the ids come from the consent gate."""
-    found = rows(
-        db,
-        """SELECT region_id, count(*) AS n FROM entry
-           WHERE region_id IS NOT NULL AND id IN (SELECT value FROM json_each(?)) GROUP BY region_id""",
-        (json.dumps(list(ids)),),
-    )
-    return {r["region_id"]: r["n"] for r in found}
-
-
 def languages_of(db: Database, ids: Iterable[str]) -> set[str]:
     """Return the languages in which the given entries were written; the ids come from the consent gate."""
     wanted = (json.dumps(list(ids)),)
@@ -358,14 +369,6 @@ def languages_of(db: Database, ids: Iterable[str]) -> set[str]:
         r["lang"]
         for r in rows(db, "SELECT DISTINCT lang FROM entry WHERE id IN (SELECT value FROM json_each(?))", wanted)
     }
-
-
-def located(db: Database, *, region_id: str | None = None, organisation_slug: str | None = None) -> set[str]:
-    """Return the ids of all entries of a region or an organisation, whatever their state; outputs ask ``kb.consent`` too."""
-    found = rows(
-        db, "SELECT id FROM entry WHERE region_id = ? OR organisation_slug = ?", (region_id, organisation_slug)
-    )
-    return {r["id"] for r in found}
 
 
 def sharing_themes(db: Database, entry_id: str, *, most: int) -> list[str]:

@@ -1,18 +1,130 @@
-"""Make the text of a withdrawn entry disappear from the database, and from the pages of its files."""
+"""Make what was taken back disappear from every place, step by step, and note each step that is done.
 
-from kb import entries, moderation, translations
-from kb.db import Database, value
+The text leaves the database in one transaction; name and address leave the vault; the index writes its files anew; at last the
+write-ahead log is cut. Whatever is killed half way goes on where it was, because each step is a column of its own.
+"""
+
+from dataclasses import dataclass
+
+from kb import changes, consent, delivery, entries, lost_codes, moderation, translations, vault, worries
+from kb.config import Config
+from kb.db import Database, Row, row, rows, transaction, value, write
+from kb.search import outbox
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """How far the erasing of one entry is; a step is None until it is done."""
+
+    entry_id: str
+    ordered_at: str
+    due_at: str
+    text_done_at: str | None
+    vault_done_at: str | None
+    index_done_at: str | None
+    log_done_at: str | None
+
+    @property
+    def steps_done(self) -> int:
+        """Return how many of the four steps are done."""
+        return sum(
+            at is not None for at in (self.text_done_at, self.vault_done_at, self.index_done_at, self.log_done_at)
+        )
+
+
+STEPS = 4
+
+
+def _erasure(r: Row) -> Erasure:
+    return Erasure(**{name: r[name] for name in Erasure.__dataclass_fields__})
+
+
+def order(db: Database, entry_id: str, *, at: str, due_at: str) -> None:
+    """Note that an entry is to be erased from a moment on."""
+    write(
+        db,
+        """INSERT INTO erasure (entry_id, ordered_at, due_at) VALUES (?, ?, ?) ON CONFLICT (entry_id) DO NOTHING""",
+        (entry_id, at, due_at),
+    )
+
+
+def cancel(db: Database, entry_id: str) -> None:
+    """Forget an order whose entry was given back."""
+    write(db, "DELETE FROM erasure WHERE entry_id = ? AND text_done_at IS NULL", (entry_id,))
+
+
+def ordered(db: Database, entry_id: str) -> Erasure | None:
+    """Return how far the erasing of an entry is, or None when nobody asked for it."""
+    found = row(db, "SELECT * FROM erasure WHERE entry_id = ?", (entry_id,))
+    return None if found is None else _erasure(found)
+
+
+def due(db: Database, *, at: str) -> list[str]:
+    """Return the entries whose text has to go now: their time for undoing is over."""
+    found = rows(db, "SELECT entry_id FROM erasure WHERE text_done_at IS NULL AND due_at <= ? ORDER BY due_at", (at,))
+    return [r["entry_id"] for r in found]
+
+
+def unfinished(db: Database) -> list[Erasure]:
+    """Return everything whose text is gone and of which something may still lie in a file."""
+    return [
+        _erasure(r)
+        for r in rows(
+            db, "SELECT * FROM erasure WHERE text_done_at IS NOT NULL AND log_done_at IS NULL ORDER BY due_at"
+        )
+    ]
+
+
+def counts(db: Database) -> tuple[int, int, int]:
+    """Return how many entries wait for their time, are being erased, and are erased."""
+    waiting = int(value(db, "SELECT count(*) FROM erasure WHERE text_done_at IS NULL"))
+    done = int(value(db, "SELECT count(*) FROM erasure WHERE log_done_at IS NOT NULL"))
+    return waiting, int(value(db, "SELECT count(*) FROM erasure")) - waiting - done, done
 
 
 def erase_text(db: Database, entry_id: str, *, at: str) -> None:
-    """Erase everything that somebody wrote for an entry, inside the transaction that withdraws it.
+    """Erase everything that somebody wrote for an entry, inside the transaction of the caller.
 
-    What stays is proof without content: ids, states, times and hashes. ``secure_delete`` overwrites the freed pages; the copies in
-    the write-ahead log go with ``empty_log``, the ones in the search index with the outbox row.
+    What stays is proof without content: ids, states, times and hashes. ``secure_delete`` overwrites the freed pages.
     """
     entries.erase(db, entry_id, at=at)
     translations.erase(db, entry_id)
     moderation.erase(db, entry_id)
+    worries.erase(db, entry_id)
+    lost_codes.erase(db, entry_id)
+    consent.forget_person(db, entry_id)
+    vault.forget_letters(db, entry_id)
+    vault.forget_marks(db, entry_id)
+    delivery.forget_narrator(db, entry_id)
+    order(db, entry_id, at=at, due_at=at)
+    write(
+        db,
+        "UPDATE erasure SET text_done_at = ?, due_at = min(due_at, ?) WHERE entry_id = ? AND text_done_at IS NULL",
+        (at, at, entry_id),
+    )
+    changes.announce(db, entry_id, changes.Kind.ERASED, at=at)
+    outbox.add(db, entry_id, "erase", at=at)
+
+
+def go_on(config: Config, db: Database, *, at: str) -> list[Erasure]:
+    """Do for every erased text what can be done now: vault, index, log; return what is still unfinished.
+
+    The index is written by its own process; here it is only looked whether that is done.
+    """
+    for erasure in unfinished(db):
+        if erasure.vault_done_at is None:
+            vault.erase(config, erasure.entry_id)
+            with transaction(db):
+                write(db, "UPDATE erasure SET vault_done_at = ? WHERE entry_id = ?", (at, erasure.entry_id))
+        if erasure.index_done_at is None and not outbox.erasing(db, erasure.entry_id):
+            with transaction(db):
+                write(db, "UPDATE erasure SET index_done_at = ? WHERE entry_id = ?", (at, erasure.entry_id))
+    ready = [e.entry_id for e in unfinished(db) if e.vault_done_at and e.index_done_at]
+    if empty_log(db) and ready:
+        with transaction(db):
+            for entry_id in ready:
+                write(db, "UPDATE erasure SET log_done_at = ? WHERE entry_id = ?", (at, entry_id))
+    return unfinished(db)
 
 
 def empty_log(db: Database) -> bool:

@@ -32,6 +32,10 @@ class Action(StrEnum):
     REVISE = "revise"
     RETIRE = "retire"
     WITHDRAW = "withdraw"
+    WITHDRAW_FOR = "withdraw_for"
+    UNDO = "undo"
+    HOLD = "hold"
+    LIFT = "lift"
 
 
 class Who(StrEnum):
@@ -75,6 +79,11 @@ STEPS: dict[tuple[State | None, Action], Step] = {
     (S.PUBLISHED, A.REVISE): Step(S.IN_REVIEW, Who.MODERATOR, reason=True),
     (S.PUBLISHED, A.RETIRE): Step(S.RETIRED, Who.MODERATOR, reason=True, kinds=_PRACTICE),
     **{(state, A.WITHDRAW): Step(S.WITHDRAWN, Who.AUTHOR) for state in S if state is not S.WITHDRAWN},
+    **{
+        (state, A.WITHDRAW_FOR): Step(S.WITHDRAWN, Who.MODERATOR, reason=True)
+        for state in S
+        if state is not S.WITHDRAWN
+    },
 }
 
 
@@ -253,6 +262,17 @@ def stale_claims(db: Database, *, before: str, closed: Iterable[int]) -> list[st
         (before, json.dumps(list(closed))),
     )
     return [r["entry_id"] for r in found]
+
+
+def before_withdrawal(db: Database, entry_id: str) -> State:
+    """Return the state to which an undone withdrawal leads back; nobody has the entry in hand any more."""
+    found = value(
+        db,
+        """SELECT from_state FROM review_log WHERE entry_id = ? AND action IN ('withdraw','withdraw_for')
+           ORDER BY seq DESC LIMIT 1""",
+        (entry_id,),
+    )
+    return State.SUBMITTED if found in (None, State.IN_REVIEW) else State(found)
 
 
 def approved_by(db: Database, entry_id: str) -> int | None:

@@ -26,7 +26,12 @@ class Region:
 
 @dataclass(frozen=True)
 class Organisation:
-    """A body that works in a region; ``sample`` marks an invented one."""
+    """A body that works in a region.
+
+    Args:
+        sample: an invented one.
+        partner_since: None for a partner that every notice has named.
+    """
 
     slug: str
     kind: str
@@ -37,6 +42,7 @@ class Organisation:
     place: str | None
     names: dict[str, str]
     about: dict[str, str]
+    partner_since: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,15 +90,21 @@ def seed(db: Database) -> None:
         )
 
 
-def add_organisation(db: Database, o: Mapping[str, Any], *, sample: bool) -> None:
-    """Write one organisation, or bring changes of it in."""
+def add_organisation(db: Database, o: Mapping[str, Any], *, sample: bool, since: str | None = None) -> None:
+    """Write one organisation, or bring changes of it in.
+
+    Args:
+        since: when it became a partner; None for those that every notice so far has named.
+    """
     write(
         db,
-        """INSERT INTO organisation (slug, kind, class, partner, sample, region_id, place, lat, lon, names, about)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """INSERT INTO organisation (slug, kind, class, partner, sample, region_id, place, lat, lon, names, about,
+             partner_since)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (slug) DO UPDATE SET kind = excluded.kind, class = excluded.class, partner = excluded.partner,
              region_id = excluded.region_id, place = excluded.place, lat = excluded.lat, lon = excluded.lon,
-             names = excluded.names, about = excluded.about""",
+             names = excluded.names, about = excluded.about,
+             partner_since = CASE WHEN organisation.partner = 0 THEN excluded.partner_since ELSE organisation.partner_since END""",
         (
             o["slug"],
             o["kind"],
@@ -105,6 +117,7 @@ def add_organisation(db: Database, o: Mapping[str, Any], *, sample: bool) -> Non
             o.get("lon"),
             _json(o["names"]),
             _json(o["about"]),
+            since,
         ),
     )
 
@@ -124,7 +137,9 @@ def regions(db: Database) -> dict[str, Region]:
 def organisations(db: Database) -> dict[str, Organisation]:
     """Return all organisations by slug."""
     found = rows(
-        db, "SELECT slug, kind, class, partner, sample, region_id, place, names, about FROM organisation ORDER BY slug"
+        db,
+        """SELECT slug, kind, class, partner, partner_since, sample, region_id, place, names, about FROM organisation
+           ORDER BY slug""",
     )
     return {
         r["slug"]: Organisation(
@@ -137,6 +152,7 @@ def organisations(db: Database) -> dict[str, Organisation]:
             r["place"],
             json.loads(r["names"]),
             json.loads(r["about"]),
+            r["partner_since"],
         )
         for r in found
     }

@@ -26,6 +26,11 @@ def put(db: Database, entry_id: str, reason: Reason, *, at: str) -> None:
     )
 
 
+def remove(db: Database, entry_id: str) -> None:
+    """Remove the tombstone of an entry whose withdrawal was undone."""
+    write(db, "DELETE FROM tombstone WHERE entry_id = ?", (entry_id,))
+
+
 def exists(db: Database, entry_id: str) -> bool:
     """Say whether an entry has a tombstone."""
     return row(db, "SELECT 1 FROM tombstone WHERE entry_id = ?", (entry_id,)) is not None

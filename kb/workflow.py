@@ -5,27 +5,32 @@ from dataclasses import dataclass
 
 from kb import (
     accounts,
+    changes,
     codes,
     consent,
+    disclosure,
     drafts,
     entries,
-    erasure,
+    hands,
     moderation,
+    names,
     notices,
     receipts,
     themes,
     tombstones,
     translations,
+    vault,
 )
-from kb.accounts import Account, Role
-from kb.consent import Actor, Grant
+from kb.consent import Actor, Grant, Scope
 from kb.db import Database, transaction
 from kb.entries import Draft, Entry, Kind, State, Text
 from kb.errors import Conflict, ConsentMissing, Fault, Invalid, NotAllowed
-from kb.moderation import Action, Who
+from kb.hands import Hand
+from kb.moderation import Action
 from kb.notices import Notice
 from kb.search import outbox
 from kb.sessions import shift
+from kb.vault import Identity
 
 # Days after which an entry that a moderator took goes back to the queue by itself.
 CLAIM_DAYS = 3
@@ -37,35 +42,6 @@ class Receipt:
 
     entry_id: str
     code: str
-
-
-@dataclass(frozen=True)
-class Hand:
-    """Who acts: a moderator with an account, or the person behind the receipt code."""
-
-    kind: str
-    account_id: int | None = None
-
-    @property
-    def who(self) -> Who:
-        """Return the column of the state table."""
-        return Who.MODERATOR if self.kind in ("moderator", "steward") else Who.AUTHOR
-
-
-def moderator(account: Account) -> Hand:
-    """Return the hand of a moderator.
-
-    Raises:
-        NotAllowed: when the account is none.
-    """
-    if account.role not in (Role.MODERATOR, Role.STEWARD) or account.disabled:
-        raise NotAllowed("only moderators may do this")
-    return Hand(str(account.role), account.id)
-
-
-def author(entry: Entry) -> Hand:
-    """Return the hand of whoever holds the receipt code of an entry."""
-    return Hand("narrator" if entry.kind is Kind.TESTIMONY else "practitioner")
 
 
 def submit(
@@ -80,6 +56,8 @@ def submit(
     others: Sequence[Text] = (),
     unfinished_by: str | None = None,
     channel: str = "web_form",
+    identity: Identity | None = None,
+    public_key: bytes = b"",
 ) -> Receipt:
     """Take in an entry with its consent; the same form sent again gives the same receipt and no second entry.
 
@@ -88,9 +66,11 @@ def submit(
         months: how long the consent holds.
         others: the same text in other languages; only a good practice may bring them.
         unfinished_by: owner of the unfinished form that this was; it is forgotten.
+        identity: real name or contact, if they were told; they go sealed into the vault and nowhere else.
+        public_key: the key of the vault, needed with ``identity``.
 
     Raises:
-        Invalid: when a theme does not exist, or a testimony brings translations.
+        Invalid: when a theme does not exist, a testimony brings translations, or the made-up name tells who somebody is.
     """
     code = codes.receipt_code(secret, draft.token)
     with transaction(db):
@@ -102,18 +82,33 @@ def submit(
             raise Invalid([Fault("translations", "not_for_testimonies")])
         notices.record(db, notice, at=at)
         hand = Hand("narrator" if draft.kind is Kind.TESTIMONY else "practitioner", draft.account_id)
-        author_kind = "editor" if grant.method == "editorial" else hand.kind
+        author_kind = {"editorial": "editor", "assisted": "collector", "paper": "collector"}.get(
+            grant.method, hand.kind
+        )
         entry_id = entries.insert(db, draft, author_kind=author_kind, at=at)
         for text in others:
             translations.add(db, entry_id, 1, text, state="human", author_id=None, at=at)
-        actor_kind = "editor" if grant.method == "editorial" else "narrator"
-        consent.record(db, entry_id, grant, Actor(actor_kind, channel, draft.account_id), at=at, months=months)
+        actor = Actor("editor" if grant.method == "editorial" else "narrator", channel, draft.account_id)
+        consent.record(db, entry_id, draft.kind, grant, actor, at=at, months=months)
+        if identity is not None:
+            _keep_apart(db, entry_id, grant, identity, secret=secret, public_key=public_key, at=at)
         receipts.issue(db, entry_id, code, at=at)
         to = moderation.step(None, Action.SUBMIT, draft.kind).to
-        _log(db, entry_id, Action.SUBMIT, None, to, hand, 1, None, at)
+        hands.log(db, entry_id, Action.SUBMIT, None, to, hand, 1, None, at)
         if unfinished_by:
             drafts.drop(db, unfinished_by, draft.kind)
     return Receipt(entry_id, code)
+
+
+def _keep_apart(
+    db: Database, entry_id: str, grant: Grant, identity: Identity, *, secret: str, public_key: bytes, at: str
+) -> None:
+    """Seal who somebody is for the vault; of it only marks stay here, so that no later made-up name can tell it either."""
+    made_up = grant.credit if grant.choice(Scope.ATTRIBUTION) == "pseudonym" else None
+    if made_up and names.pseudonym_gives_away(made_up, identity.real_name, identity.contact):
+        raise Invalid([Fault("credit", "gives_away")])
+    vault.post(db, public_key, entry_id, identity, at=at)
+    vault.mark_name(db, secret, entry_id, identity.real_name, identity.contact)
 
 
 def claim(db: Database, entry_id: str, hand: Hand, *, at: str) -> None:
@@ -129,15 +124,15 @@ def claim(db: Database, entry_id: str, hand: Hand, *, at: str) -> None:
         if entry.state is State.IN_REVIEW and entry.account_id != hand.account_id:
             moderation.take_claim(db, entry_id, hand.account_id, at=at)
             return
-        _advance(db, entry, Action.CLAIM, hand, at=at)
+        hands.advance(db, entry, Action.CLAIM, hand, at=at)
         moderation.take_claim(db, entry_id, hand.account_id, at=at)
 
 
 def put_back(db: Database, entry_id: str, hand: Hand, *, at: str) -> None:
     """Give an entry back to the queue."""
     with transaction(db):
-        entry = _claimed(db, entry_id, hand)
-        _advance(db, entry, Action.PUT_BACK, hand, at=at)
+        entry = hands.claimed(db, entry_id, hand)
+        hands.advance(db, entry, Action.PUT_BACK, hand, at=at)
         moderation.drop_claim(db, entry_id)
 
 
@@ -153,7 +148,7 @@ def put_back_forgotten(db: Database, *, at: str) -> int:
             if entry.state is State.IN_REVIEW:
                 to = moderation.step(entry.state, Action.PUT_BACK, entry.kind).to
                 entries.set_state(db, entry_id, to, at=at)
-                _log(db, entry_id, Action.PUT_BACK, entry.state, to, Hand("system"), entry.seq, None, at)
+                hands.log(db, entry_id, Action.PUT_BACK, entry.state, to, Hand("system"), entry.seq, None, at)
             moderation.drop_claim(db, entry_id)
     return len(forgotten)
 
@@ -168,14 +163,16 @@ def edit(db: Database, entry_id: str, text: Text, hand: Hand, *, seen: int, at: 
         Conflict: when there is a newer revision.
     """
     with transaction(db):
-        entry = _claimed(db, entry_id, hand)
+        entry = hands.claimed(db, entry_id, hand)
         if entry.seq != seen:
             raise Conflict("the text was changed in the meantime")
         if entries.revision(db, entry_id, seen).sha256 == text.sha256():
             return seen
+        if entry.kind is Kind.TESTIMONY and _terms(db, entry_id).choices[Scope.EDIT] == "none":
+            raise ConsentMissing("the narrator wants nobody to change the words")
         moderation.renew_claim(db, entry_id, at=at)
         seq = entries.add_revision(db, entry_id, text, author_kind="moderator", author_id=hand.account_id, at=at)
-        _advance(db, entry, Action.EDIT, hand, at=at, seq=seq)
+        hands.advance(db, entry, Action.EDIT, hand, at=at, seq=seq)
         return seq
 
 
@@ -188,16 +185,20 @@ def file_under(
     theme_ids: Sequence[str],
     year_from: int | None,
     year_to: int | None,
+    special: Sequence[str] = (),
     at: str,
 ) -> None:
     """Correct region, themes and years of an entry in review; a first review before that has to be given again.
+
+    Args:
+        special: the special categories of personal data that the text contains (scopes); each needs a yes of its own.
 
     Raises:
         Invalid: when a theme does not exist.
     """
     with transaction(db):
-        entry = _claimed(db, entry_id, hand)
-        _advance(db, entry, Action.FILE, hand, at=at)
+        entry = hands.claimed(db, entry_id, hand)
+        hands.advance(db, entry, Action.FILE, hand, at=at)
         moderation.renew_claim(db, entry_id, at=at)
         entries.set_facts(
             db,
@@ -207,6 +208,7 @@ def file_under(
             year_from=year_from,
             year_to=year_to,
         )
+        entries.set_special(db, entry_id, special)
 
 
 def ask(db: Database, entry_id: str, message: str, hand: Hand, *, reason: str, at: str) -> None:
@@ -216,11 +218,10 @@ def ask(db: Database, entry_id: str, message: str, hand: Hand, *, reason: str, a
         ConsentMissing: when the author wants no messages.
     """
     with transaction(db):
-        entry = _claimed(db, entry_id, hand)
-        consent_id = consent.in_force(db, entry_id)
-        if consent.terms(db, [consent_id])[consent_id].contact == "none":
+        entry = hands.claimed(db, entry_id, hand)
+        if _terms(db, entry_id).contact == "none":
             raise ConsentMissing("the author wants no messages")
-        _advance(db, entry, Action.ASK, hand, at=at, reason=reason)
+        hands.advance(db, entry, Action.ASK, hand, at=at, reason=reason)
         moderation.send(db, entry_id, sender="staff", account_id=hand.account_id, text=message, at=at)
         moderation.drop_claim(db, entry_id)
 
@@ -246,10 +247,10 @@ def reject(db: Database, entry_id: str, hand: Hand, *, seen: int, reason: str, a
 
 def _review(db: Database, entry_id: str, action: Action, hand: Hand, *, seen: int, at: str, reason: str | None) -> None:
     with transaction(db):
-        entry = _claimed(db, entry_id, hand)
+        entry = hands.claimed(db, entry_id, hand)
         if entry.seq != seen:
             raise Conflict("the text was changed in the meantime")
-        _advance(db, entry, action, hand, at=at, reason=reason)
+        hands.advance(db, entry, action, hand, at=at, reason=reason)
         moderation.drop_claim(db, entry_id)
 
 
@@ -266,7 +267,7 @@ def correct(db: Database, entry_id: str, text: str, *, at: str) -> None:
 def _reply(db: Database, entry_id: str, action: Action, text: str, *, at: str) -> None:
     with transaction(db):
         entry = entries.get(db, entry_id)
-        _advance(db, entry, action, author(entry), at=at, reason=text)
+        hands.advance(db, entry, action, hands.author(entry), at=at, reason=text)
         moderation.send(db, entry_id, sender="narrator", account_id=None, text=text, at=at)
 
 
@@ -283,20 +284,26 @@ def release(db: Database, entry_id: str, *, text_hash: str, at: str, by: Actor |
     with transaction(db):
         entry = entries.get(db, entry_id)
         return _publish(
-            db, entry, Action.RELEASE, author(entry), by or Actor("narrator", "receipt"), text_hash, None, at
+            db, entry, Action.RELEASE, hands.author(entry), by or Actor("narrator", "receipt"), text_hash, None, at
         )
 
 
 def release_orally(db: Database, entry_id: str, hand: Hand, *, text_hash: str, reason: str, at: str) -> int:
     """Publish after the narrator agreed in person to the text that was read to them; the reason says who, when and how.
 
+    Whoever wrote the story down for the narrator may do this, or a moderator who did not approve the text.
+
     Raises:
-        NotAllowed: when this moderator approved the text; their own yes must not stand for the narrator's.
+        NotAllowed: when this person approved the text; their own yes must not stand for the narrator's. Or when they have power
+            over the narrator and were to collect with a second person.
     """
     with transaction(db):
         entry = entries.get(db, entry_id)
         if hand.account_id is not None and hand.account_id == moderation.approved_by(db, entry_id):
             raise NotAllowed("whoever approved a text does not release it")
+        held = consent.last(db, entry_id)
+        if held is not None and held.telling.collector_decides and held.telling.collected_by == hand.account_id:
+            raise NotAllowed("whoever decides on somebody does not say yes for them")
         actor = Actor("collector", "oral", hand.account_id)
         return _publish(db, entry, Action.RELEASE_ORALLY, hand, actor, text_hash, reason, at)
 
@@ -307,28 +314,18 @@ def _publish(
     newest = entries.revision(db, entry.id, entry.seq)
     if newest.sha256 != text_hash or newest.text.sha256() != text_hash:
         raise Conflict("the text was changed in the meantime")
-    _advance(db, entry, action, hand, at=at, reason=reason)
+    hands.advance(db, entry, action, hand, at=at, reason=reason)
     consent.release(db, entry.id, text_hash, entry.seq, actor, at=at)
+    first = entry.published_at is None
     version = entries.make_public(db, entry.id, entry.seq, at=at)
+    changes.announce(db, entry.id, changes.Kind.PUBLISHED if first else changes.Kind.REVISED, at=at)
     outbox.add(db, entry.id, "put", at=at)
     return version
 
 
-def pause(db: Database, entry_id: str, *, at: str) -> None:
-    """Hide an entry until its author shows it again."""
-    _switch(db, entry_id, Action.PAUSE, at=at)
-
-
-def resume(db: Database, entry_id: str, *, at: str) -> None:
-    """Show a paused entry again."""
-    _switch(db, entry_id, Action.RESUME, at=at)
-
-
-def _switch(db: Database, entry_id: str, action: Action, *, at: str) -> None:
-    with transaction(db):
-        entry = entries.get(db, entry_id)
-        _advance(db, entry, action, author(entry), at=at)
-        outbox.add(db, entry_id, "put", at=at)
+def _terms(db: Database, entry_id: str) -> consent.Terms:
+    consent_id = consent.in_force(db, entry_id)
+    return consent.terms(db, [consent_id])[consent_id]
 
 
 def revise(db: Database, entry_id: str, hand: Hand, *, reason: str, at: str) -> None:
@@ -336,8 +333,9 @@ def revise(db: Database, entry_id: str, hand: Hand, *, reason: str, at: str) -> 
     with transaction(db):
         entry = entries.get(db, entry_id)
         assert hand.account_id is not None
-        _advance(db, entry, Action.REVISE, hand, at=at, reason=reason)
+        hands.advance(db, entry, Action.REVISE, hand, at=at, reason=reason)
         moderation.take_claim(db, entry_id, hand.account_id, at=at)
+        changes.announce(db, entry_id, changes.Kind.HIDDEN, at=at)
         outbox.add(db, entry_id, "put", at=at)
 
 
@@ -345,87 +343,8 @@ def retire(db: Database, entry_id: str, hand: Hand, *, reason: str, at: str) -> 
     """Remove a good practice that is out of date; its address answers with a tombstone from now on."""
     with transaction(db):
         entry = entries.get(db, entry_id)
-        _advance(db, entry, Action.RETIRE, hand, at=at, reason=reason)
+        hands.advance(db, entry, Action.RETIRE, hand, at=at, reason=reason)
         tombstones.put(db, entry_id, tombstones.Reason.OUTDATED, at=at)
+        disclosure.recall(db, entry_id, disclosure.Cause.WITHDRAWN, at=at)
+        changes.announce(db, entry_id, changes.Kind.WITHDRAWN, at=at)
         outbox.add(db, entry_id, "put", at=at)
-
-
-def withdraw(db: Database, entry_id: str, *, at: str) -> None:
-    """Take an entry back for good: hidden and its text erased in this one transaction, everywhere the database decides."""
-    with transaction(db):
-        entry = entries.get(db, entry_id)
-        _advance(db, entry, Action.WITHDRAW, author(entry), at=at)
-        consent.withdraw(db, entry_id, Actor("narrator", "receipt"), at=at)
-        tombstones.put(db, entry_id, tombstones.Reason.CONTRIBUTOR_REQUEST, at=at)
-        erasure.erase_text(db, entry_id, at=at)
-        outbox.add(db, entry_id, "erase", at=at)
-
-
-def _claimed(db: Database, entry_id: str, hand: Hand) -> Entry:
-    """Load an entry that this moderator has taken."""
-    entry = entries.get(db, entry_id)
-    assert hand.account_id is not None
-    moderation.need_claim(db, entry_id, hand.account_id)
-    return entry
-
-
-def _advance(
-    db: Database,
-    entry: Entry,
-    action: Action,
-    hand: Hand,
-    *,
-    at: str,
-    reason: str | None = None,
-    seq: int | None = None,
-) -> None:
-    """Go one row of the state table: check it, write the new state, write the log."""
-    step = moderation.step(entry.state, action, entry.kind)
-    if step.who is not hand.who:
-        raise NotAllowed(f"{action} is for the {step.who}")
-    if step.who is Who.MODERATOR and entry.account_id is not None and entry.account_id == hand.account_id:
-        raise NotAllowed("nobody reviews their own submission")
-    if step.reason and not (reason or "").strip():
-        raise Invalid([Fault("reason", "reason_missing")])
-    if step.second_person:
-        _need_second_person(db, entry, hand)
-    entries.set_state(db, entry.id, step.to, at=at)
-    _log(db, entry.id, action, entry.state, step.to, hand, seq or entry.seq, reason, at)
-
-
-def _need_second_person(db: Database, entry: Entry, hand: Hand) -> None:
-    """Keep four eyes: no approval by whoever wrote or edited the text; a testimony needs a recommendation by somebody else."""
-    wrote = {r.author_id for r in entries.revisions(db, entry.id)} | moderation.filed_by(db, entry.id)
-    if hand.account_id in wrote:
-        raise NotAllowed("nobody approves what they wrote, edited or filed")
-    if entry.kind is Kind.TESTIMONY:
-        first = moderation.recommended_by(db, entry.id, entry.seq)
-        if first is None:
-            raise NotAllowed("a first review is missing")
-        if first == hand.account_id:
-            raise NotAllowed("the second review needs a second person")
-
-
-def _log(
-    db: Database,
-    entry_id: str,
-    action: Action,
-    from_state: State | None,
-    to: State,
-    hand: Hand,
-    seq: int,
-    reason: str | None,
-    at: str,
-) -> None:
-    moderation.log(
-        db,
-        entry_id,
-        action,
-        from_state,
-        to,
-        actor_kind=hand.kind,
-        actor_id=hand.account_id,
-        seq=seq,
-        reason=reason,
-        at=at,
-    )

@@ -4,9 +4,9 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from kb import accounts, codes, config, entries, notices, places, themes, workflow
+from kb import accounts, choices, codes, config, entries, hands, notices, places, themes, withdrawal, workflow
 from kb.accounts import Role
-from kb.consent import Audience, Grant
+from kb.consent import Grant, Scope
 from kb.db import Database, now, transaction
 from kb.entries import Draft, Kind, Text
 
@@ -23,6 +23,15 @@ CAST = {
 }
 STORY = "I came in autumn, with one bag.\n\nAt the choir nobody asked for papers. We sang, and I learned the words.\n\nNow I bring the tea."
 _COUNTER = itertools.count(1)
+# What the people of these tests agree to unless a test says otherwise; everything else is left at its most careful answer.
+OPEN = {
+    "store": "yes",
+    "audience": "public",
+    "place": "municipality",
+    "time": "year",
+    "edit": "shorten",
+    "contact": "code",
+}
 
 
 @dataclass(frozen=True)
@@ -115,11 +124,9 @@ def _make(db: Database, kind: Kind, text: Text, state: str, at: str, facts: dict
     )
     others = facts.pop("others", ())
     shown = notice(kind, text.lang)
-    facts.setdefault("audience", "public")
-    facts["audience"] = Audience(facts["audience"])
-    grant = Grant(
-        notice_id=shown.id, lang=shown.lang, subject_kind="adult" if kind is Kind.TESTIMONY else "practitioner", **facts
-    )
+    choices = OPEN | {name: facts.pop(name) for name in list(facts) if name in set(Scope)}
+    facts.setdefault("subject_kind", "adult" if kind is Kind.TESTIMONY else "practitioner")
+    grant = Grant(notice_id=shown.id, lang=shown.lang, choices=choices, **facts)
     made = workflow.submit(db, draft, grant, shown, secret=SECRET, months=24, at=at, others=others)
     _bring(db, made.entry_id, kind, state, at)
     return Made(made.entry_id, made.code)
@@ -129,7 +136,7 @@ def _bring(db: Database, entry_id: str, kind: Kind, state: str, at: str) -> None
     """Walk an entry to a state with the two moderators of the cast, who must exist."""
     if state == "submitted":
         return None
-    marek, lina = (workflow.moderator(accounts.by_email(db, CAST[who][0])) for who in ("marek", "lina"))
+    marek, lina = (hands.moderator(accounts.by_email(db, CAST[who][0])) for who in ("marek", "lina"))
     workflow.claim(db, entry_id, marek, at=at)
     if state == "in_review":
         return None
@@ -147,9 +154,9 @@ def _bring(db: Database, entry_id: str, kind: Kind, state: str, at: str) -> None
         return None
     workflow.release(db, entry_id, text_hash=entries.revision(db, entry_id, 1).sha256, at=at)
     if state == "paused":
-        workflow.pause(db, entry_id, at=at)
+        choices.pause(db, entry_id, at=at)
     if state == "withdrawn":
-        workflow.withdraw(db, entry_id, at=at)
+        withdrawal.withdraw(db, entry_id, at=at)
     if state == "retired":
         workflow.retire(db, entry_id, marek, reason="out of date", at=at)
     return None

@@ -116,7 +116,7 @@ def test_a_broken_rule_of_the_schema_is_a_conflict(db: Database) -> None:
 
 def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "new" / "kb.sqlite3"
-    assert migrate(path) == ["m0001_first_schema"]
+    assert migrate(path) == ["m0001_first_schema", "m0002_consent_that_can_be_proved"]
     assert migrate(path) == []
 
 

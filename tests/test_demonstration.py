@@ -77,7 +77,7 @@ def test_consent_is_as_for_anybody_and_holds(full: Database) -> None:
         entry = entries.get(full, seen.entry_id)
         assert terms.valid_until > shift(now(), days=300)
         assert terms.lang == entry.lang
-        assert terms.notice_id.startswith(f"{entry.kind}.1.{entry.lang}.")
+        assert terms.notice_id.startswith(f"{entry.kind}.2.{entry.lang}.")
         assert terms.lawful_basis == ("public_task" if entry.source else "consent")
         if entry.kind is Kind.GOOD_PRACTICE:
             assert terms.attribution == "organisation"
@@ -108,8 +108,8 @@ def test_the_report_can_be_read_in_german_and_english(full: Database) -> None:
 
 def test_an_officer_reads_what_the_public_reads(full: Database) -> None:
     officer, partner = (accounts.by_email(full, f"{who}@demo.example") for who in ("authority", "partner"))
-    assert accounts.viewer(full, officer) is Viewer.PUBLIC
-    assert accounts.viewer(full, partner) is Viewer.PARTNER
+    assert accounts.viewer(full, officer) == Viewer.PUBLIC
+    assert accounts.viewer(full, partner) == Viewer.PARTNER
 
 
 def test_the_practitioner_finds_their_own_entries(full: Database) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kb import codes, consent, entries, moderation, receipts, tombstones, workflow
+from kb import choices, codes, consent, entries, hands, moderation, receipts, tombstones, withdrawal, workflow
 from kb.accounts import Account
-from kb.consent import Audience, Grant, Viewer
+from kb.consent import Grant, Viewer
 from kb.db import Database, connect, now, rows, transaction, value
 from kb.entries import Draft, Kind, State, Text
 from kb.errors import Conflict, ConsentMissing, Gone, Invalid, KBError, NotAllowed, NotFound, WrongState
@@ -28,7 +28,7 @@ def send(db: Database, token: str) -> workflow.Receipt:
     return workflow.submit(
         db,
         draft(token),
-        Grant(shown.id, "en", audience=Audience.PUBLIC),
+        Grant(shown.id, "en", choices=factories.OPEN),
         shown,
         secret=factories.SECRET,
         months=24,
@@ -38,7 +38,7 @@ def send(db: Database, token: str) -> workflow.Receipt:
 
 def test_it_works_from_form_to_publication(db: Database, people: People) -> None:
     receipt = send(db, "t" * 40)
-    marek, lina = workflow.moderator(people["marek"]), workflow.moderator(people["lina"])
+    marek, lina = hands.moderator(people["marek"]), hands.moderator(people["lina"])
 
     workflow.claim(db, receipt.entry_id, marek, at=now())
     seq = workflow.edit(
@@ -152,12 +152,12 @@ def test_from_everywhere_it_can_be_taken_back() -> None:
 def test_it_needs_a_moderator(people: People) -> None:
     for who in ("jonas", "berg", "pia", "ada"):
         with pytest.raises(NotAllowed):
-            workflow.moderator(people[who])
+            hands.moderator(people[who])
 
 
 def test_an_author_can_not_do_what_is_a_moderators(db: Database) -> None:
     made = factories.testimony(db, state="submitted")
-    hand = workflow.author(entries.get(db, made.id))
+    hand = hands.author(entries.get(db, made.id))
 
     with pytest.raises((NotAllowed, AssertionError)):
         workflow.claim(db, made.id, hand, at=now())
@@ -176,9 +176,9 @@ FOUR_EYES = [
 def test_a_testimony_needs_two_people(db: Database, people: People, first: str | None, second: str, may: bool) -> None:
     made = factories.testimony(db, state="submitted")
     if first:
-        workflow.claim(db, made.id, workflow.moderator(people[first]), at=now())
-        workflow.recommend(db, made.id, workflow.moderator(people[first]), seen=1, at=now())
-    hand = workflow.moderator(people[second])
+        workflow.claim(db, made.id, hands.moderator(people[first]), at=now())
+        workflow.recommend(db, made.id, hands.moderator(people[first]), seen=1, at=now())
+    hand = hands.moderator(people[second])
     workflow.claim(db, made.id, hand, at=now())
 
     if may:
@@ -193,7 +193,7 @@ def test_a_testimony_needs_two_people(db: Database, people: People, first: str |
 @pytest.mark.parametrize("make", [factories.testimony, factories.practice])
 def test_whoever_edited_does_not_approve(db: Database, people: People, make: object) -> None:
     made = make(db, state="submitted")  # type: ignore[operator]
-    marek, lina = workflow.moderator(people["marek"]), workflow.moderator(people["lina"])
+    marek, lina = hands.moderator(people["marek"]), hands.moderator(people["lina"])
     workflow.claim(db, made.id, marek, at=now())
     text = entries.revision(db, made.id, 1).text
     seq = workflow.edit(
@@ -212,7 +212,7 @@ def test_whoever_edited_does_not_approve(db: Database, people: People, make: obj
 def test_a_recommendation_is_for_one_text_only(db: Database, people: People) -> None:
     """An edit after the first review asks for a new first review."""
     made = factories.testimony(db, state="submitted")
-    marek, lina = workflow.moderator(people["marek"]), workflow.moderator(people["lina"])
+    marek, lina = hands.moderator(people["marek"]), hands.moderator(people["lina"])
     workflow.claim(db, made.id, marek, at=now())
     workflow.recommend(db, made.id, marek, seen=1, at=now())
     workflow.claim(db, made.id, lina, at=now())
@@ -225,19 +225,19 @@ def test_two_moderators_can_not_take_the_same(db: Database, people: People) -> N
     made = factories.testimony(db, state="in_review")
 
     with pytest.raises(Conflict):
-        workflow.claim(db, made.id, workflow.moderator(people["lina"]), at=now())
+        workflow.claim(db, made.id, hands.moderator(people["lina"]), at=now())
 
 
 def test_nobody_reviews_their_own(db: Database, people: People) -> None:
     made = factories.practice(db, state="submitted", account_id=people["marek"].id)
 
     with pytest.raises(NotAllowed):
-        workflow.claim(db, made.id, workflow.moderator(people["marek"]), at=now())
+        workflow.claim(db, made.id, hands.moderator(people["marek"]), at=now())
 
 
 def test_the_newer_text_wins_and_the_older_is_told(db: Database, people: People) -> None:
     made = factories.testimony(db, state="in_review")
-    marek = workflow.moderator(people["marek"])
+    marek = hands.moderator(people["marek"])
     workflow.edit(db, made.id, Text("en", "One", "", {"body": "One."}), marek, seen=1, at=now())
 
     with pytest.raises(Conflict):
@@ -248,7 +248,7 @@ def test_an_act_without_claim_is_refused(db: Database, people: People) -> None:
     made = factories.testimony(db, state="submitted")
 
     with pytest.raises(NotAllowed):
-        workflow.reject(db, made.id, workflow.moderator(people["marek"]), seen=1, reason="no", at=now())
+        workflow.reject(db, made.id, hands.moderator(people["marek"]), seen=1, reason="no", at=now())
 
 
 @pytest.mark.parametrize("reason", ["", "   "])
@@ -256,7 +256,7 @@ def test_a_refusal_needs_a_reason(db: Database, people: People, reason: str) -> 
     made = factories.testimony(db, state="in_review")
 
     with pytest.raises(Invalid):
-        workflow.reject(db, made.id, workflow.moderator(people["marek"]), seen=1, reason=reason, at=now())
+        workflow.reject(db, made.id, hands.moderator(people["marek"]), seen=1, reason=reason, at=now())
 
 
 def test_a_release_is_for_the_text_on_the_page(db: Database) -> None:
@@ -271,7 +271,7 @@ def test_who_wants_no_messages_gets_none(db: Database, people: People) -> None:
     made = factories.testimony(db, state="in_review", contact="none")
 
     with pytest.raises(ConsentMissing):
-        workflow.ask(db, made.id, "Hello?", workflow.moderator(people["marek"]), reason="a question", at=now())
+        workflow.ask(db, made.id, "Hello?", hands.moderator(people["marek"]), reason="a question", at=now())
     assert moderation.messages(db, made.id) == []
 
 
@@ -288,16 +288,16 @@ def test_pausing_hides_and_resuming_shows_the_same(db: Database) -> None:
     made = factories.testimony(db)
     before = consent.visible(db, Viewer.PUBLIC, at=now(), ids=[made.id])
 
-    workflow.pause(db, made.id, at=now())
+    choices.pause(db, made.id, at=now())
     assert consent.visible(db, Viewer.MODERATOR, at=now(), ids=[made.id]) == []
-    workflow.resume(db, made.id, at=now())
+    choices.resume(db, made.id, at=now())
 
     assert consent.visible(db, Viewer.PUBLIC, at=now(), ids=[made.id]) == before
 
 
 def test_a_revised_text_is_hidden_until_it_is_released_again(db: Database, people: People) -> None:
     made = factories.practice(db)
-    marek, lina = workflow.moderator(people["marek"]), workflow.moderator(people["lina"])
+    marek, lina = hands.moderator(people["marek"]), hands.moderator(people["lina"])
     workflow.revise(db, made.id, marek, reason="new figures", at=now())
     assert consent.visible(db, Viewer.PUBLIC, at=now(), ids=[made.id]) == []
     text = entries.revision(db, made.id, 1).text
@@ -324,7 +324,7 @@ def test_withdrawing_erases_every_word(db: Database, instance: Path, state: Stat
         credit="Xylophonia",
     )
 
-    workflow.withdraw(db, made.id, at=now())
+    withdrawal.withdraw(db, made.id, at=now(), for_good=True)
 
     with pytest.raises(Gone):
         tombstones.raise_if_gone(db, made.id)
@@ -343,7 +343,7 @@ def test_withdrawing_erases_every_word(db: Database, instance: Path, state: Stat
 def test_a_withdrawn_entry_stays_withdrawn(db: Database) -> None:
     made = factories.testimony(db, state="withdrawn")
 
-    for act in (workflow.withdraw, workflow.resume, workflow.pause):
+    for act in (withdrawal.withdraw, choices.resume, choices.pause):
         with pytest.raises(KBError):
             act(db, made.id, at=now())
 
@@ -376,7 +376,7 @@ def test_the_log_and_the_act_are_one_transaction(db: Database, people: People) -
 
     def cut() -> None:
         with transaction(db):
-            workflow.claim(db, made.id, workflow.moderator(people["marek"]), at=now())
+            workflow.claim(db, made.id, hands.moderator(people["marek"]), at=now())
             raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError):
@@ -408,7 +408,7 @@ def test_what_is_left_lying_goes_back_into_the_queue(db: Database) -> None:
 
 def test_filing_is_logged_and_asks_for_a_new_first_review(db: Database, people: People) -> None:
     made = factories.testimony(db, state="submitted")
-    marek, lina = workflow.moderator(people["marek"]), workflow.moderator(people["lina"])
+    marek, lina = hands.moderator(people["marek"]), hands.moderator(people["lina"])
     workflow.claim(db, made.id, marek, at=now())
     workflow.recommend(db, made.id, marek, seen=1, at=now())
     workflow.claim(db, made.id, lina, at=now())

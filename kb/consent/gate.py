@@ -7,8 +7,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kb.consent.scopes import GIVEN, REACH, Audience, Facts, Scope, Viewer
-from kb.db import Database, Row, rows
+from kb import entries, holds, tombstones
+from kb.consent import decisions, records
+from kb.consent.scopes import GIVEN, Audience, Facts, Scope, Viewer
+from kb.db import Database, Row, rows, value, write
 from kb.entries import Kind
 
 
@@ -46,12 +48,14 @@ def visible(
         db,
         """SELECT entry_id, kind, seq, version, audience, consent_id, published_at FROM visible
            WHERE audience IN (SELECT value FROM json_each(:reach))
-             AND valid_until > :at AND (embargo_until IS NULL OR embargo_until <= :at)
+             AND (audience <> 'partners' OR decided_at >= :since)
+             AND valid_until > max(:at, coalesce((SELECT high FROM clock), ''))
              AND (:ids IS NULL OR entry_id IN (SELECT value FROM json_each(:ids)))
              AND (:kind IS NULL OR kind = :kind)
            ORDER BY published_at DESC, entry_id LIMIT :limit""",
         {
-            "reach": json.dumps(REACH[viewer]),
+            "reach": json.dumps(viewer.reach),
+            "since": viewer.since,
             "at": at,
             "ids": None if wanted is None else json.dumps(wanted),
             "kind": kind,
@@ -80,23 +84,74 @@ def _visible(r: Row) -> Visible:
 def permits(facts: Facts, viewer: Viewer, at: str) -> bool:
     """Say whether these facts let this viewer see the entry now: the rule of the SQL view, in Python."""
 
-    def given(scope: Scope) -> bool:
-        return facts.scopes.get(scope, ("", "", None))[1] in GIVEN
+    def given(scope: str) -> bool:
+        return facts.scopes.get(Scope(scope), ("", "", None))[1] in GIVEN
 
     return (
         facts.state == "published"
         and facts.version is not None
         and not facts.erased
         and not facts.tombstone
+        and not facts.held
         and not facts.ended
-        and facts.valid_until > at
-        and (facts.embargo_until is None or facts.embargo_until <= at)
+        and facts.valid_until > max(at, facts.highest)
+        and facts.embargo_until is None
         and given(Scope.STORE)
         and facts.scopes[Scope.STORE][0] == "yes"
         and given(Scope.AUDIENCE)
-        and facts.scopes[Scope.AUDIENCE][0] in REACH[viewer]
+        and viewer.sees(facts.scopes[Scope.AUDIENCE][0], facts.decided_at)
         and given(Scope.ATTRIBUTION)
         and given(Scope.RELEASE)
         and facts.scopes[Scope.RELEASE][2] == facts.text_hash
+        and all(given(scope) and facts.scopes[Scope(scope)][0] == "yes" for scope in facts.special)
+        and facts.second_confirmed
         and (facts.subject_kind != "minor" or facts.guardian_and_assent)
     )
+
+
+def facts(db: Database, entry_id: str) -> Facts | None:
+    """Read the facts of an entry without the view; None when it never had a consent record."""
+    held = records.last(db, entry_id)
+    if held is None:
+        return None
+    entry = entries.get(db, entry_id)
+    shown = entries.revision(db, entry_id, entry.public_seq) if entry.public_seq else None
+    scopes = decisions.answers(db, held.id)
+    guardian = held.subject.guardian
+    return Facts(
+        state=entry.state,
+        version=shown.version if shown else None,
+        text_hash=shown.sha256 if shown else None,
+        erased=bool(shown and shown.erased_at),
+        tombstone=tombstones.exists(db, entry_id),
+        held=holds.is_held(db, entry_id),
+        subject_kind=held.subject.kind,
+        guardian_and_assent=guardian is not None
+        and guardian.consented
+        and guardian.assented
+        and (guardian.basis == "parent" or guardian.evidence is not None),
+        second_confirmed=not held.telling.collector_decides or held.second_confirmed_at is not None,
+        ended=held.ended_at is not None,
+        valid_until=held.valid_until,
+        embargo_until=held.embargo_until,
+        highest=highest(db),
+        decided_at=scopes[Scope.AUDIENCE].at if Scope.AUDIENCE in scopes else "",
+        special=frozenset(entries.special(db, entry_id)),
+        scopes={scope: (d.value, d.state, d.release_hash) for scope, d in scopes.items()},
+    )
+
+
+def highest(db: Database) -> str:
+    """Return the latest moment that this instance has ever seen."""
+    return str(value(db, "SELECT high FROM clock") or "")
+
+
+def tick(db: Database, *, at: str) -> str:
+    """Move the clock of consents forward, never back, and return it: what has expired stays so when a machine's clock is set back."""
+    write(
+        db,
+        """INSERT INTO clock (id, high) VALUES (1, :at)
+           ON CONFLICT (id) DO UPDATE SET high = max(high, excluded.high)""",
+        {"at": at},
+    )
+    return highest(db)

@@ -1,0 +1,176 @@
+"""Let the holder of the code decide anew: pause, allow less, allow more, renew, change the name, open after an embargo."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from kb import changes, consent, disclosure, entries, hands, ledger, notices
+from kb.consent import ASKED, VALUES, Actor, Grant, Scope, is_narrower
+from kb.db import Database, transaction
+from kb.entries import Entry
+from kb.errors import Conflict, ConsentMissing
+from kb.moderation import Action
+from kb.notices import Notice
+from kb.search import outbox
+
+HOLDER = Actor("narrator", "receipt")
+# What others may have made use of: when one of these allows less, whoever had the entry is told.
+_TOLD = frozenset(
+    {Scope.AUDIENCE, Scope.QUOTE, Scope.SHARE, Scope.ATTRIBUTION, Scope.PLACE, Scope.TIME, Scope.TEACHING}
+)
+
+
+def pause(db: Database, entry_id: str, *, at: str) -> None:
+    """Hide an entry until its author shows it again."""
+    _switch(db, entry_id, Action.PAUSE, changes.Kind.HIDDEN, at=at)
+
+
+def resume(db: Database, entry_id: str, *, at: str) -> None:
+    """Show a paused entry again."""
+    _switch(db, entry_id, Action.RESUME, changes.Kind.RESTORED, at=at)
+
+
+def _switch(db: Database, entry_id: str, action: Action, told: changes.Kind, *, at: str) -> None:
+    with transaction(db):
+        entry = entries.get(db, entry_id)
+        hands.advance(db, entry, action, hands.author(entry), at=at)
+        ledger.append(db, "pause" if action is Action.PAUSE else "resume", entry_id, {}, at=at)
+        changes.announce(db, entry_id, told, at=at)
+        outbox.add(db, entry_id, "put", at=at)
+
+
+def narrow(db: Database, entry_id: str, choices: Mapping[Scope, str], *, at: str, by: Actor = HOLDER) -> None:
+    """Allow less from now on: takes effect with the next request on every output, and recipients are told.
+
+    Raises:
+        Invalid: when an answer is not narrower than the one before.
+        ConsentMissing: when no consent is in force.
+    """
+    with transaction(db):
+        narrowed(db, entry_id, choices, at=at, by=by)
+
+
+def narrowed(db: Database, entry_id: str, choices: Mapping[Scope, str], *, at: str, by: Actor = HOLDER) -> None:
+    """Do what ``narrow`` does inside an open transaction."""
+    for scope, choice in choices.items():
+        consent.narrow(db, entry_id, scope, choice, by, at=at)
+        ledger.append(db, "narrow", entry_id, {"scope": str(scope), "value": choice}, at=at)
+    if choices.keys() & _TOLD:
+        disclosure.recall(db, entry_id, disclosure.Cause.NARROWED, at=at)
+    changes.announce(db, entry_id, changes.Kind.NARROWED, at=at)
+    # The old place, time or name may lie in segments of the index: they are written anew, not only marked.
+    outbox.add(db, entry_id, "erase", at=at)
+
+
+def choose(
+    db: Database,
+    entry_id: str,
+    choices: Mapping[Scope, str],
+    *,
+    credit: str | None,
+    notice: Notice,
+    months: int,
+    text_hash: str | None,
+    at: str,
+) -> bool:
+    """Take all answers anew and say whether that allowed more than before, which begins a new record under the notice shown.
+
+    Args:
+        credit: the public name, for a pseudonym or a real name.
+        text_hash: hash of the text that stood beside the questions; needed where it was released, for more is allowed with it.
+
+    Raises:
+        Conflict: when the text is another one by now.
+        ConsentMissing: when no consent is in force, or the last question says no: then it is to be taken back.
+    """
+    with transaction(db):
+        entry = entries.get(db, entry_id)
+        now = _terms(db, entry)
+        asked = {scope: choices.get(scope, VALUES[scope][0]) for scope in ASKED[entry.kind]}
+        changed = {scope: choice for scope, choice in asked.items() if choice != now.choices[scope]}
+        same_name = credit == now.credit or asked[Scope.ATTRIBUTION] == "anonymous"
+        if all(is_narrower(scope, choice, now.choices[scope]) for scope, choice in changed.items()) and same_name:
+            if changed:
+                narrowed(db, entry_id, changed, at=at)
+            return False
+        _same_text(db, entry, text_hash)
+        fewer = {scope: c for scope, c in changed.items() if is_narrower(scope, c, now.choices[scope])}
+        if fewer:
+            narrowed(db, entry_id, fewer, at=at)
+        notices.record(db, notice, at=at)
+        grant = replace(
+            _grant(db, entry),
+            notice_id=notice.id,
+            lang=notice.lang,
+            choices={str(scope): choice for scope, choice in asked.items()},
+            credit=credit if asked[Scope.ATTRIBUTION] != "anonymous" else None,
+        )
+        consent.supersede(db, entry_id, entry.kind, grant, HOLDER, at=at, months=months)
+        changes.announce(db, entry_id, changes.Kind.REVISED, at=at)
+        outbox.add(db, entry_id, "erase" if not same_name else "put", at=at)
+        return True
+
+
+def renew(db: Database, entry_id: str, *, notice: Notice, months: int, text_hash: str | None, at: str) -> None:
+    """Let the same answers hold for another while, also after they have ended by the clock.
+
+    Raises:
+        Conflict: when the text is another one by now.
+        ConsentMissing: when no consent is in force.
+    """
+    with transaction(db):
+        entry = entries.get(db, entry_id)
+        _same_text(db, entry, text_hash)
+        notices.record(db, notice, at=at)
+        grant = replace(_grant(db, entry), notice_id=notice.id, lang=notice.lang)
+        held = consent.last(db, entry_id)
+        if held is not None and held.subject.birth_month is not None:
+            of_age = consent.minors.age(held.subject.birth_month, at) >= consent.minors.OF_AGE
+            grant = replace(grant, subject_kind="adult", birth_month=None, guardian=None) if of_age else grant
+        consent.supersede(db, entry_id, entry.kind, grant, HOLDER, at=at, months=months)
+        changes.announce(db, entry_id, changes.Kind.RESTORED, at=at)
+        outbox.add(db, entry_id, "put", at=at)
+
+
+def open_after_embargo(db: Database, entry_id: str, *, at: str) -> None:
+    """Show what was kept back until a date, because the person says so.
+
+    Raises:
+        ConsentMissing: when no consent is in force.
+    """
+    with transaction(db):
+        consent.lift_embargo(db, entry_id)
+        changes.announce(db, entry_id, changes.Kind.RESTORED, at=at)
+        outbox.add(db, entry_id, "put", at=at)
+
+
+def _terms(db: Database, entry: Entry) -> consent.Terms:
+    consent_id = consent.in_force(db, entry.id)
+    return consent.terms(db, [consent_id])[consent_id]
+
+
+def _grant(db: Database, entry: Entry) -> Grant:
+    """Return the answers in force as a grant, with everything that was noted about how they came about."""
+    held, now = consent.last(db, entry.id), _terms(db, entry)
+    if held is None:
+        raise ConsentMissing("no consent in force")
+    return Grant(
+        notice_id=held.notice_id,
+        lang=held.lang,
+        # A consent that ended by the clock is no yes to storing; whoever decides anew says it again.
+        choices={str(scope): now.choices[scope] for scope in ASKED[entry.kind]} | {"store": "yes"},
+        credit=now.credit,
+        subject_kind=held.subject.kind,
+        birth_month=held.subject.birth_month,
+        guardian=held.subject.guardian,
+        lawful_basis=held.lawful_basis,
+        jurisdiction=held.jurisdiction,
+        method=held.method,
+        telling=held.telling,
+        embargo_until=held.embargo_until,
+    )
+
+
+def _same_text(db: Database, entry: Entry, text_hash: str | None) -> None:
+    """Make sure that whoever allows more has the text before them that it is about."""
+    if entry.public_seq is not None and entries.revision(db, entry.id, entry.public_seq).sha256 != text_hash:
+        raise Conflict("the text was changed in the meantime")
