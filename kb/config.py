@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from kb import mail_server
 from kb.languages import INTERFACE
+from kb.mail_server import MailServer
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: its name without ``KB_``, how to read it from text, its default and its help."""
+    """One setting: its name without ``KB_``, how to read it from text, its default and its help; a secret is never shown."""
 
     name: str
     read: Callable[[str], Any]
     default: Any
     help: str
+    secret: bool = False
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -38,6 +41,7 @@ SETTINGS: tuple[Setting, ...] = (
         str,
         "",
         "At least 32 characters; empty: made once and kept in the instance folder, readable by its owner only.",
+        secret=True,
     ),
     Setting(
         "BASE_URL",
@@ -59,12 +63,32 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AUTHORITY", str, "EDPB, edpb.europa.eu", "Supervisory authority named in the notices."),
     Setting("LOCATION", str, "EU", "Where the server stands, named in the notices."),
     Setting("JURISDICTION", str, "DE", "Country whose law governs the consent records, two letters."),
+    Setting(
+        "SMTP_URL",
+        mail_server.parse,
+        MailServer(),
+        "Server for outgoing mail: smtp://user:password@host:587 (STARTTLS) or smtps://…; empty: mail waits. "
+        "?starttls=0 for a server on this machine.",
+        secret=True,
+    ),
+    Setting("MAIL_FROM", str, "", "Address in From of outgoing mail; needed with KB_SMTP_URL."),
     Setting("LANGUAGES", _words, INTERFACE, "Interface languages offered, in this order."),
     Setting("CONSENT_MONTHS", int, 24, "How long a consent holds before it is asked again, in months (at most 24)."),
     Setting("LIMIT_LOGIN", int, 5, "Tries to sign in a minute, by network and by account."),
     Setting("LIMIT_CODE", int, 5, "Tries to enter a receipt code a minute, by network."),
-    Setting("LIMIT_SUBMIT", int, 5, "Submissions an hour, by network."),
-    Setting("LIMIT_SUBMIT_ALL", int, 20, "Submissions an hour on the whole instance."),
+    # A shelter or a school is one network: thirty people tell there in an hour, and some of them send twice.
+    Setting("LIMIT_SUBMIT", int, 60, "Submissions an hour, by network."),
+    Setting("LIMIT_SUBMIT_ALL", int, 300, "Submissions an hour on the whole instance."),
+    Setting(
+        "BACKUP_KEY", str, "", "File with the key of the backups; empty: `keys/backup.key` in the instance folder."
+    ),
+    Setting("BACKUP_DAYS", int, 35, "How long a backup is kept, in days (at most 35, as the notices promise)."),
+    Setting(
+        "VAULT_KEY",
+        str,
+        "",
+        "File with the secret key of the vault of names, best on a disk of its own; empty: `vault/key` in the instance folder.",
+    ),
     Setting("BODY_LIMIT", int, 7_000_000, "Largest request body in bytes."),
     Setting("DEBUG_PAGES", lambda text: text == "1", False, "Show /patterns, the page of all components (1 or 0)."),
 )
@@ -89,6 +113,23 @@ class Config(dict[str, Any]):
     def index(self) -> Path:
         """Return the folder of the search index generations."""
         return self.instance / "index"
+
+    @property
+    def vault(self) -> Path:
+        """Return the folder of real names and contacts."""
+        return self.instance / "vault"
+
+    @property
+    def vault_key(self) -> Path:
+        """Return the path of the key that opens the vault."""
+        chosen = str(self["VAULT_KEY"])
+        return _path(chosen) if chosen else self.vault / "key"
+
+    @property
+    def backup_key(self) -> Path:
+        """Return the path of the key that opens the backups."""
+        chosen = str(self["BACKUP_KEY"])
+        return _path(chosen) if chosen else self.instance / "keys" / "backup.key"
 
     @property
     def https(self) -> bool:
@@ -116,12 +157,16 @@ def load(environ: Mapping[str, str] = os.environ, **overrides: Any) -> Config:
         try:
             value = setting.default if text is None or text == "" else setting.read(text)
         except ValueError as error:
+            if setting.secret:
+                raise ValueError(f"KB_{setting.name} can not be read: {error}") from None
             raise ValueError(f"KB_{setting.name}={text!r} can not be read: {setting.help}") from error
         config[setting.name] = overrides.get(setting.name, value)
     unknown = set(overrides) - {s.name for s in SETTINGS}
     if unknown:
         raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
     config["INSTANCE"] = Path(config["INSTANCE"])
+    if isinstance(config["SMTP_URL"], str):
+        config["SMTP_URL"] = mail_server.parse(config["SMTP_URL"])
     _check(config)
     return config
 
@@ -133,11 +178,15 @@ def _check(config: Config) -> None:
         raise ValueError("KB_SECRET_KEY must have at least 32 characters")
     if not 1 <= int(config["CONSENT_MONTHS"]) <= 24:
         raise ValueError("KB_CONSENT_MONTHS must be between 1 and 24, as the notices promise")
+    if not 1 <= int(config["BACKUP_DAYS"]) <= 35:
+        raise ValueError("KB_BACKUP_DAYS must be between 1 and 35, as the notices promise")
     unknown = set(config["LANGUAGES"]) - set(INTERFACE)
     if unknown or not config["LANGUAGES"]:
         raise ValueError(f"KB_LANGUAGES knows only {', '.join(INTERFACE)}")
     if urlsplit(str(config["BASE_URL"])).scheme not in ("http", "https"):
         raise ValueError("KB_BASE_URL must begin with http:// or https://")
+    if (config["SMTP_URL"] or config["MAIL_FROM"]) and mail_server.ascii_address(config["MAIL_FROM"]) is None:
+        raise ValueError("KB_MAIL_FROM must be a mail address, and be there when KB_SMTP_URL is")
 
 
 def secret_key(config: Config) -> str:
