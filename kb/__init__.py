@@ -1,10 +1,14 @@
 """Voices & Practice: consented testimonies and good practices, collected, reviewed, found and cited."""
 
+import os
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kb import config as settings
+from kb import instance_lock, ledger
 from kb.config import Config
+from kb.db import connect
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -17,6 +21,7 @@ def create_app(**overrides: Any) -> "Flask":
 
     Raises:
         ValueError: when a setting can not be read or is unsafe.
+        KBError: when the instance is being restored, or its database has not followed the ledger; one sentence.
     """
     # Here and not above: the indexer and the command line import this package and need no web server.
     from flask import Flask
@@ -31,8 +36,21 @@ def create_app(**overrides: Any) -> "Flask":
         instance_path=str(config.instance.resolve()),
     )
     _configure(app, config)
+    _enter(app, config)
     web.init_app(app)
     return app
+
+
+def _enter(app: "Flask", config: Config) -> None:
+    """Keep others from replacing the database as long as the application lives, and serve no text that was taken back."""
+    if not config.database.is_file():
+        return
+    weakref.finalize(app, os.close, instance_lock.join(config))
+    db = connect(config.database)
+    try:
+        ledger.check(db)
+    finally:
+        db.close()
 
 
 def _configure(app: "Flask", config: Config) -> None:

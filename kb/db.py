@@ -135,6 +135,21 @@ def value(db: Database, sql: str, params: Params = ()) -> Any:
     return None if found is None else found[0]
 
 
+def counts(db: Database) -> dict[str, int]:
+    """Return how many rows each table has, by its name."""
+    return {name: db.table(name).count for name in sorted(db.table_names())}
+
+
+def copy_to(db: Database, path: Path) -> None:
+    """Copy a database as it is at one moment into a new file, while others go on writing (SQLite's online backup)."""
+    path.touch(mode=0o600, exist_ok=False)
+    target = sqlite3.connect(path)
+    try:
+        db.conn.backup(target)
+    finally:
+        target.close()
+
+
 def now() -> str:
     """Return the present moment in UTC, to the second, as ISO 8601: ``2022-10-27T14:05:00Z``."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -86,6 +86,8 @@ def test_migrate_takes_no_folder_that_everybody_shares(tmp_path: Path) -> None:
         ["index"],
         ["index", "--once"],
         ["reindex"],
+        ["backup", "/nowhere"],
+        ["ledger"],
         ["account", "disable", "a@example.org"],
         ["account", "reset", "a@example.org", "--generate"],
         ["account", "create", "a@example.org", "--name", "A", "--role", "partner", "--generate"],
