@@ -11,7 +11,7 @@ from typing import Any
 from kb.db import Database, row, write
 from kb.errors import NotFound
 
-CURRENT_VERSION = 1
+CURRENT_VERSION = 2
 _FOLDER = Path(__file__).resolve().parent / "data" / "notices"
 
 
@@ -87,6 +87,12 @@ def current(kind: str, lang: str, facts: dict[str, str]) -> Notice:
         text=text,
         sha256=digest,
     )
+
+
+def teach_back(kind: str, lang: str) -> list[tuple[str, str]]:
+    """Return the questions by which somebody says in own words what they agreed to, each with the answer to expect."""
+    asked = _wording(kind, CURRENT_VERSION, lang)["teach_back"]
+    return [(one["question"], one["answer"]) for one in asked]
 
 
 def facts(config: Mapping[str, Any], partners: Iterable[str]) -> dict[str, str]:

@@ -25,9 +25,9 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
 
-from kb import drafts, erasure, sessions, workflow
+from kb import housekeeping
 from kb.config import Config
-from kb.db import connect, now, transaction
+from kb.db import now
 from kb.errors import KBError
 
 THREADS = 4
@@ -199,32 +199,12 @@ def end_with_parent(parent: int, end: Callable[[], None]) -> None:
     threading.Thread(target=watch, name="end with parent", daemon=True).start()
 
 
-def tidy(config: Config, *, at: str) -> bool:
-    """Delete what has run its course: old sessions, tries and drafts, and in the write-ahead log the text of withdrawn entries.
-
-    Returns False when a reader still held the log, so that it has to be tried again soon.
-
-    Raises:
-        Busy: when the database is taken; the next time will do.
-    """
-    db = connect(config.database)
-    try:
-        db.execute("PRAGMA busy_timeout=500")  # half a second: visitors go first
-        with transaction(db):
-            sessions.sweep(db, at=at)
-            drafts.sweep(db, at=at)
-            workflow.put_back_forgotten(db, at=at)
-        return erasure.empty_log(db)
-    finally:
-        db.close()
-
-
 def tidy_forever(config: Config, stop: threading.Event) -> None:
-    """Tidy twice a minute until asked to stop, more often while something could not be tidied; whatever fails is tried again."""
+    """Do the work of the background twice a minute until asked to stop, more often while something is left over."""
     pause = _TIDY_EVERY
     while not stop.wait(pause):
         try:
-            pause = _TIDY_EVERY if tidy(config, at=now()) else _TIDY_AGAIN
+            pause = _TIDY_EVERY if housekeeping.work(config, at=now()) else _TIDY_AGAIN
         except Exception as error:  # noqa: BLE001 - this loop must not die; the kind says enough, a message could hold words
             logging.getLogger("kb").warning("tidying failed: %s", type(error).__name__)
             pause = _TIDY_AGAIN

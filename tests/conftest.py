@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 
-from kb import accounts, create_app
+from kb import accounts, create_app, vault
 from kb.config import Config, load
 from kb.db import Database, connect
 from kb.migrations import migrate
@@ -22,6 +22,7 @@ def template_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the instance once that every test gets a copy of: a migrated, seeded database with the cast, and its empty index."""
     folder = tmp_path_factory.mktemp("template")
     migrate(folder / "kb.sqlite3")
+    vault.prepare(load({}, INSTANCE=folder))
     db = connect(folder / "kb.sqlite3")
     factories.seed(db)
     factories.cast(db)

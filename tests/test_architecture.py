@@ -17,7 +17,7 @@ def where(path: Path) -> str:
 
 # library -> the only places (folder with a slash, or file) that may import it
 DOORS = {
-    "flask": ("__init__.py", "cli.py", "web/"),
+    "flask": ("__init__.py", "cli/", "web/"),
     "flask_babel": ("web/",),
     "flask_wtf": ("web/",),
     "wtforms": ("web/forms/", "web/security.py"),
@@ -29,13 +29,30 @@ DOORS = {
     "bleach": ("clean.py",),
     "nh3": ("clean.py",),
     "argon2": ("accounts.py",),
+    "nacl": ("vault.py", "backup/"),
+    "smtplib": ("delivery.py", "mail_server.py"),
     "segno": ("web/card.py",),
-    "click": ("cli.py", "__main__.py"),
+    "click": ("cli/", "__main__.py"),
 }
-VERBS = ("__init__.py", "__main__.py", "cli.py", "workflow.py", "serving.py", "demonstration.py", "condition.py")
-NOUNS = [p for p in MODULES if where(p) not in VERBS and not where(p).startswith(("web/", "search/"))]
+VERBS = (
+    "__init__.py",
+    "__main__.py",
+    "choices.py",
+    "condition.py",
+    "demonstration.py",
+    "erasure.py",
+    "expiry.py",
+    "hands.py",
+    "housekeeping.py",
+    "portability.py",
+    "serving.py",
+    "stewardship.py",
+    "withdrawal.py",
+    "workflow.py",
+)
+NOUNS = [p for p in MODULES if where(p) not in VERBS and not where(p).startswith(("web/", "search/", "cli/"))]
 # Pure nouns: no database, no other noun that has one.
-PURE = {"citation", "interchange", "languages", "clean", "screening", "codes", "texts"}
+PURE = {"citation", "interchange", "languages", "clean", "screening", "codes", "texts", "names"}
 
 
 def imports(path: Path) -> set[str]:
@@ -80,8 +97,9 @@ def strings(path: Path) -> list[str]:
     ]
 
 
-SCHEMA = (KB / "schema_0001.sql").read_text("utf-8")
-TABLES = re.findall(r"CREATE (?:TABLE|VIEW) (\w+)", SCHEMA)
+SCHEMA = "\n".join(path.read_text("utf-8") for path in sorted(KB.glob("*_000?.sql")))
+# A table that was only there to be renamed is none.
+TABLES = [t for t in re.findall(r"CREATE (?:TABLE|VIEW) (\w+)", SCHEMA) if t != "consent_scope_2"]
 VERB = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE(?: OR \w+)?|DELETE FROM)\s+(\w+)")
 
 
@@ -110,7 +128,7 @@ def test_no_sql_in_the_web() -> None:
     wrong = [
         f"{where(p)}: {t[:60]}"
         for p in MODULES
-        if where(p).startswith(("web/", "cli.py"))
+        if where(p).startswith(("web/", "cli/"))
         for t in strings(p)
         if sql.search(t)
     ]

@@ -79,7 +79,7 @@ def _documents(db: Database, shown: Sequence[Visible], tree: Mapping[str, Theme]
     originals = entries.revisions_at(db, pairs)
     # A testimony in another language needs a consent of its own, which no notice asks for yet.
     translated = translations.of(db, [(v.entry_id, v.seq) for v in shown if v.kind is Kind.GOOD_PRACTICE])
-    about = {entry.id: entry for entry in entries.get_many(db, [v.entry_id for v in shown])}
+    about = {entry.id: entry for entry in consent.faces(db, shown)}
     for v in shown:
         # Two reads may lie on both sides of a change; its ticket brings the entry here again.
         if v.entry_id in originals and v.entry_id in about:

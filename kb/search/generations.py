@@ -101,7 +101,7 @@ def tidy(root: Path) -> None:
     Raises:
         Damaged: when no generation is in use.
     """
-    with _not_building(root) as sure:
+    with not_building(root) as sure:
         for path in _leftovers(root, parts=sure):
             storage.remove(path)
 
@@ -114,7 +114,7 @@ def leftovers(root: Path) -> list[str]:
     Raises:
         Damaged: when no generation is in use.
     """
-    with _not_building(root) as sure:
+    with not_building(root) as sure:
         return [path.name for path in _leftovers(root, parts=sure)]
 
 
@@ -125,7 +125,7 @@ def _leftovers(root: Path, *, parts: bool) -> list[Path]:
 
 
 @contextmanager
-def _not_building(root: Path) -> Generator[bool]:
+def not_building(root: Path) -> Generator[bool]:
     """Say whether nobody builds a generation, and see that nobody begins to meanwhile."""
     with ExitStack() as held:
         try:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kb.config import Config
-from kb.consent import REACH, Audience, Viewer
+from kb.consent import Audience, Viewer
 from kb.db import Database
 from kb.search import doctor, documents, generations, merging, names, outbox, storage
 from kb.search.copies import Copy, Source
@@ -20,7 +20,7 @@ from kb.search.storage import Damaged
 Progress = Callable[[int, int], None]
 
 # The widest first: what was narrowed leaves the index that most people search before it enters another.
-AUDIENCES = REACH[Viewer.MODERATOR]
+AUDIENCES = Viewer.MODERATOR.reach
 
 # Seconds to wait for the lock of the generation in use, when all the work of building another is done.
 _SWAP_WAIT = 60.0

@@ -4,9 +4,10 @@ import logging
 import os
 import threading
 import time
+from pathlib import Path
 
 from kb.config import Config
-from kb.db import Database, connect, now
+from kb.db import Database, connect, now, transaction
 from kb.errors import Busy
 from kb.search import generations, outbox
 from kb.search.index import Indexes, sync
@@ -41,6 +42,7 @@ class _Watch:
         if moment - self._checked >= CHECK:
             self._indexes.forget()
         self._indexes.sync(db, now(), thorough=thorough)
+        _clear(self._root, db, last)
         self._seen = (last, generations.signature(self._root))
         if thorough:
             self._compared = moment
@@ -81,6 +83,18 @@ def once(config: Config) -> None:
     """
     db = connect(config.database)
     try:
+        last = outbox.last(db)
         sync(config, db, now(), thorough=True, wait=30.0)
+        _clear(config.index, db, last)
     finally:
         db.close()
+
+
+def _clear(root: Path, db: Database, upto: int) -> None:
+    """Forget the tickets that all indexes have seen, unless one is being built that began before them."""
+    if not outbox.pending(db, 0, 1):
+        return
+    with generations.not_building(root) as free:
+        if free:
+            with transaction(db):
+                outbox.clear(db, upto)

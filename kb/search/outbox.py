@@ -41,3 +41,13 @@ def pending(db: Database, after: int, limit: int) -> list[Ticket]:
 def last(db: Database) -> int:
     """Return the number of the newest ticket ever written, 0 before the first; old tickets may have been cleared away."""
     return int(value(db, "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'") or 0)
+
+
+def erasing(db: Database, entry_id: str) -> bool:
+    """Say whether words of an entry may still lie in files of the index."""
+    return value(db, "SELECT 1 FROM outbox WHERE entry_id = ? AND op = 'erase'", (entry_id,)) is not None
+
+
+def clear(db: Database, upto: int) -> None:
+    """Forget the tickets up to a number; every index has seen them, and none is being built that has not."""
+    write(db, "DELETE FROM outbox WHERE seq <= ?", (upto,))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from whoosh.reading import MultiReader
 
-from kb.consent import REACH, Audience, Viewer
+from kb.consent import Audience, Viewer
 from kb.search import generations, ranking
 from kb.search.documents import Facts
 from kb.search.queries import Understood
@@ -50,7 +50,7 @@ class Searcher:
         """
         with ExitStack() as locks:
             snapshots = []
-            for audience in REACH[viewer]:  # always in the same order, so that no two threads wait for each other
+            for audience in viewer.reach:  # always in the same order, so that no two threads wait for each other
                 slot = self._slots[audience]
                 locks.enter_context(slot.lock)
                 snapshots.append(self._fresh(slot, audience))

@@ -1,0 +1,23 @@
+"""Keep who was reminded of the end of their consent, and how."""
+
+from kb.db import Database, rows, write
+
+
+def note(db: Database, consent_id: str, days: int, channel: str, *, at: str) -> None:
+    """Note one reminder; the same one twice is one.
+
+    Args:
+        days: before the end; 0 for an embargo that is over.
+        channel: ``email``, ``code`` (the page behind the code says it) or ``none``.
+    """
+    write(
+        db,
+        "INSERT INTO reminder (consent_id, days, channel, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (consent_id, days, channel, at),
+    )
+
+
+def sent(db: Database, consent_id: str) -> tuple[int, ...]:
+    """Return how many days before the end a person was reminded."""
+    found = rows(db, "SELECT days FROM reminder WHERE consent_id = ? ORDER BY days DESC", (consent_id,))
+    return tuple(r["days"] for r in found)
