@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from kb import consent, delivery, drafts, erasure, expiry, sessions, vault, withdrawal, workflow
+from kb import consent, delivery, drafts, erasure, expiry, ledger, sessions, vault, withdrawal, workflow
 from kb.config import Config
 from kb.db import Database, connect, transaction
 from kb.delivery import Letter
@@ -28,6 +28,12 @@ def _done(task: Callable[[Config, Database, str], bool], config: Config, db: Dat
     except Exception as error:  # noqa: BLE001 - the others go on; the kind says enough, a message could hold words
         log.warning("%s failed: %s", task.__name__.strip("_"), type(error).__name__)
         return False
+
+
+def _follow(_config: Config, db: Database, at: str) -> bool:
+    """Do what the ledger says and a failed commit left undone."""
+    ledger.replay(db, withdrawal.apply_line, at=at)
+    return True
 
 
 def _sweep(_config: Config, db: Database, at: str) -> bool:
@@ -66,7 +72,7 @@ def _mail(config: Config, db: Database, at: str) -> bool:
     return True
 
 
-TASKS = (_sweep, _time, _vault, _erase, _mail)
+TASKS = (_follow, _sweep, _time, _vault, _erase, _mail)
 
 
 def address_of(config: Config, db: Database, letter: Letter, *, at: str) -> str | None:

@@ -53,7 +53,7 @@ TABLES: dict[str, Table] = {
     "translation": Table(
         "the text in another language", erase="entry_id seq lang title summary content state author_id at", rows=True
     ),
-    "checklist": Table("answers about the text", erase="entry_id seq account_id at answers", rows=True),
+    "checklist": Table("answers about the text", erase="entry_id seq account_id at answers reason", rows=True),
     "draft": Table(
         "belongs to a form that was never sent; goes when it is sent, or after a day", other="owner kind token data at"
     ),
@@ -153,6 +153,8 @@ FILES: dict[str, tuple[Fate, str]] = {
     "vault/public": (Fate.OTHER, "the key that seals for the vault"),
     "ledger/": (Fate.KEEP, "ids and decisions, so that no restored copy brings anything back"),
     "keys/": (Fate.OTHER, "the key of the backups"),
+    "safekeeping/": (Fate.OTHER, "empty but while a backup or restore is at work; swept by the next one"),
+    "restored/": (Fate.OTHER, "a restore on its way, which follows the ledger before it takes its place"),
     "in_use": (Fate.OTHER, "an empty file: the site is running"),
     "safekeeping.lock": (Fate.OTHER, "an empty file: a backup or restore is at work"),
     "secret_key": (Fate.OTHER, "the key of the site"),

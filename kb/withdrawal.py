@@ -148,7 +148,10 @@ def apply_line(db: Database, line: ledger.Line, *, at: str) -> None:
     elif line.act == "narrow":
         _narrow_again(db, line)
     elif (line.act, entry.state) in _SWITCHES:
-        entries.set_state(db, line.entry, _SWITCHES[line.act, entry.state], at=line.at)
+        to = _SWITCHES[line.act, entry.state]
+        action = Action.PAUSE if to is State.PAUSED else Action.RESUME
+        entries.set_state(db, line.entry, to, at=line.at)
+        hands.log(db, line.entry, action, entry.state, to, Hand("system"), entry.seq, None, line.at)
         outbox.add(db, line.entry, "put", at=at)
     elif line.act == "hold" and not holds.is_held(db, line.entry):
         holds.place(db, line.entry, holds.Reason(str(line.facts["reason"])), int(str(line.facts["by"])), at=line.at)

@@ -926,3 +926,28 @@ def test_the_ledger_command_says_what_the_database_has_not_followed(config: Conf
     assert said.exit_code == 1
     assert json.loads(said.stdout)["not_followed"] == 1
     assert "run kb migrate" in said.stderr
+
+
+def test_migrate_follows_what_a_database_put_back_by_hand_lacks(instance: Path) -> None:
+    config = load({}, INSTANCE=instance, SECRET_KEY=factories.SECRET)
+    with opened(config) as db:
+        told = factories.testimony(db)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        old = config.database.read_bytes()
+        withdrawal.withdraw(db, told.id, at=now())
+    config.database.write_bytes(old)
+    said = filled.kb(instance, "migrate", KB_SECRET_KEY=factories.SECRET)
+    assert said.exit_code == 0, said.output
+    assert "followed 1 decision of the ledger" in said.output
+    with opened(config) as db:
+        assert entries.get(db, told.id).state is State.WITHDRAWN
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["migrate"], ["ledger"]], ids=lambda words: words[0])
+def test_the_commands_say_what_to_do_when_the_ledger_is_gone(config: Config, command: list[str]) -> None:
+    take_back(config, "first")
+    shutil.rmtree(config.instance / "ledger")
+    said = filled.kb(config.instance, *command)
+    assert said.exit_code == 1
+    assert "put the whole ledger there" in said.output
+    assert "Traceback" not in said.output

@@ -253,6 +253,14 @@ def test_resetting_ends_sessions_and_changes_the_password(folder: Path) -> None:
 # ---------- settings, index ----------
 
 
+def test_settings_are_shown_without_the_password_of_the_mail_server(folder: Path) -> None:
+    mail = {"KB_SMTP_URL": "smtp://somebody:hush-hush@mail.example.org:587", "KB_MAIL_FROM": "a@example.org"}
+    said = filled.kb(folder, "settings", **mail)
+    assert said.exit_code == 0
+    assert "hush" not in said.output
+    assert "KB_SMTP_URL=set\n" in said.output
+
+
 def test_settings_are_shown_without_the_key(tmp_path: Path) -> None:
     said = filled.kb(tmp_path, "settings", KB_SECRET_KEY=factories.SECRET, KB_SITE_NAME="Stimmen")
     assert "KB_SITE_NAME=Stimmen\n" in said.output

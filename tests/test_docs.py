@@ -1,21 +1,16 @@
 """Every setting and every command is in the documentation, and the made pages are what the program makes."""
 
 import re
-import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import pytest
 
-from kb import cli, entries, tombstones
-from kb import db as storage
+from kb import cli
 from kb.config import ROOT, SETTINGS
-from kb.db import Database
-from tests import factories
 
 DOCS = ROOT / "docs"
-PLANNED = ("backup", "restore", "expire", "import", "export", "erase")
+PLANNED = ("import", "export")
 
 
 def _commands(group: click.Group, path: str = "kb") -> Iterator[tuple[str, click.Command]]:
@@ -80,19 +75,3 @@ def test_links_between_pages_lead_somewhere(page: str) -> None:
         if anchor and path.suffix == ".md":
             headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), flags=re.MULTILINE)
             assert anchor in {re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings}, anchor
-
-
-def test_after_going_back_to_a_copy_what_was_taken_back_is_taken_back_again(
-    db: Database, instance: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    gone, stays = factories.testimony(db), factories.testimony(db)
-    page = (DOCS / "operating.md").read_text("utf-8")
-    program = re.search(r"python - <<'END'\n(.*?)    END\n", page, flags=re.DOTALL)
-    assert program is not None
-    (tmp_path / "gone.txt").write_text(f"{gone.id}\nn0tkn0wn\n", "utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KB_INSTANCE", str(instance))
-    exec(textwrap.dedent(program[1]), {})  # noqa: S102 - the page's own program
-    assert tombstones.exists(db, gone.id)
-    assert [entries.get(db, made.id).state for made in (gone, stays)] == ["withdrawn", "published"]
-    storage.connect(instance / "kb.sqlite3").close()

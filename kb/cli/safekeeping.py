@@ -1,6 +1,8 @@
 """Keep copies and go back to them: ``kb backup``, ``restore``, ``ledger``."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -19,8 +21,8 @@ from kb.db import Database, now
 def backup_(folder: Path, as_json: bool) -> None:
     """Make a sealed backup in a folder while the site runs, and remove those that are older than KB_BACKUP_DAYS."""
     config = migrated()
-    with _bar("making the backup", as_json) as bar:
-        made = backup.make(config, folder, at=now(), each=_step(bar))
+    with _progress("making the backup", hidden=as_json) as step:
+        made = backup.make(config, folder, at=now(), each=step)
     if as_json:
         click.echo(json.dumps({"file": str(made.path), "counts": made.manifest.counts, "expired": made.expired}))
     else:
@@ -52,7 +54,7 @@ def restore_(file: Path, replace: bool, ledger_copy: Path | None, as_json: bool)
     """
     config = configured()
     close_folder(config)
-    with _bar("opening the backup", as_json) as bar:
+    with _progress("opening the backup", hidden=as_json) as step:
         done = backup.restore(
             config,
             file,
@@ -61,7 +63,7 @@ def restore_(file: Path, replace: bool, ledger_copy: Path | None, as_json: bool)
             apply=withdrawal.apply_line,
             finish=_catch_up,
             ledger_copy=ledger_copy,
-            each=_step(bar),
+            each=step,
         )
     index_once(config, quiet=as_json)
     if as_json:
@@ -111,13 +113,13 @@ def _entries(counts: dict[str, int]) -> str:
     return f"{counts['entry']} entries, {counts['consent']} consents, {counts['account']} accounts"
 
 
-def _bar(label: str, hidden: bool) -> "click._termui_impl.ProgressBar[int]":
-    return click.progressbar(length=1, label=label, hidden=hidden)
+@contextmanager
+def _progress(label: str, *, hidden: bool) -> Iterator[backup.Progress]:
+    """Show a bar for a block, and give what moves it."""
+    with click.progressbar(length=1, label=label, hidden=hidden) as bar:
 
+        def step(done: int, everything: int) -> None:
+            bar.length = everything
+            bar.update(done - bar.pos)
 
-def _step(bar: "click._termui_impl.ProgressBar[int]") -> backup.Progress:
-    def step(done: int, everything: int) -> None:
-        bar.length = everything
-        bar.update(done - bar.pos)
-
-    return step
+        yield step
