@@ -160,6 +160,11 @@ def members(db: Database, organisation_slug: str) -> list[Account]:
     return [account for account in map(_account, found) if account.role in _MEMBERS]
 
 
+def with_role(db: Database, role: Role) -> list[Account]:
+    """Return the active accounts in a role."""
+    return [_account(r) for r in rows(db, "SELECT * FROM account WHERE role = ? AND disabled_at IS NULL", (role,))]
+
+
 def names(db: Database) -> dict[int, str]:
     """Return the names of all accounts, for the log that staff read."""
     return {r["id"]: r["name"] for r in rows(db, "SELECT id, name FROM account")}

@@ -7,7 +7,7 @@ visible in their order and none is ever missed.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kb.db import Database, rows, write
+from kb.db import Database, Row, rows, write
 
 
 class Kind(StrEnum):
@@ -41,3 +41,8 @@ def since(db: Database, seq: int) -> list[Change]:
     """Return what happened after a number, oldest first; 0 asks for everything."""
     found = rows(db, "SELECT seq, entry_id, kind, at FROM change WHERE seq > ? ORDER BY seq", (seq,))
     return [Change(r["seq"], r["entry_id"], Kind(r["kind"]), r["at"]) for r in found]
+
+
+def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
+    """Return everything kept here about an entry, row by row and by table, for the person it is about."""
+    return {"change": rows(db, "SELECT * FROM change WHERE entry_id = ? ORDER BY seq", (entry_id,))}

@@ -76,6 +76,12 @@ def receipt_code(secret: str, token: str) -> str:
     return body + check_symbol(body)
 
 
+def new_receipt_code() -> str:
+    """Return a fresh receipt code that follows from nothing, for somebody who lost theirs."""
+    body = "".join(secrets.choice(ALPHABET) for _ in range(RECEIPT_LENGTH - 1))
+    return body + check_symbol(body)
+
+
 def show_receipt(code: str) -> str:
     """Write a receipt code in capital groups of four, as on the card."""
     return "-".join(code[i : i + 4] for i in range(0, len(code), 4)).upper()

@@ -59,6 +59,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SITE_NAME", str, "Voices & Practice", "Name of the knowledge base in header, mails and citations."),
     Setting("PUBLISHER", str, "Demo office", "Body that answers for the site; named in citations."),
     Setting("CONTROLLER", str, "Demo office", "Controller named in the consent notices (Art. 4(7) GDPR)."),
+    Setting(
+        "ADDRESS", str, "Demo street 1, 12345 Demo town", "Postal address of the controller, told in consent receipts."
+    ),
     Setting("CONTACT", str, "contact@voices.example", "How to reach the controller, named in the notices."),
     Setting("AUTHORITY", str, "EDPB, edpb.europa.eu", "Supervisory authority named in the notices."),
     Setting("LOCATION", str, "EU", "Where the server stands, named in the notices."),
@@ -78,6 +81,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("LIMIT_CODE", int, 5, "Tries to enter a receipt code a minute, by network."),
     # A shelter or a school is one network: thirty people tell there in an hour, and some of them send twice.
     Setting("LIMIT_SUBMIT", int, 60, "Submissions an hour, by network."),
+    Setting("LIMIT_REPORT", int, 5, "Reports about entries an hour, by network."),
     Setting("LIMIT_SUBMIT_ALL", int, 300, "Submissions an hour on the whole instance."),
     Setting(
         "BACKUP_KEY", str, "", "File with the key of the backups; empty: `keys/backup.key` in the instance folder."

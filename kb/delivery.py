@@ -334,3 +334,8 @@ def _message_id(config: Config, letter: Letter) -> str:
     told = f"mail:{letter.id}:{letter.kind}:{letter.about}".encode()
     mark = hmac.new(secret_key(config).encode(), told, hashlib.sha256).hexdigest()[:32]
     return f"<{mark}@{_own_name(config)}>"
+
+
+def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
+    """Return everything kept here about an entry, row by row and by table, for the person it is about."""
+    return {"delivery": rows(db, "SELECT * FROM delivery WHERE entry_id = ? ORDER BY id", (entry_id,))}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kb import accounts, choices, codes, entries, hands, notices, places, withdrawal, workflow
+from kb import accounts, checklist, choices, codes, entries, hands, notices, places, withdrawal, workflow
 from kb.accounts import Account, Role
 from kb.config import Config, secret_key
 from kb.consent import Actor, Grant
@@ -49,6 +49,8 @@ _AUTHORITY: dict[str, Any] = {
 CAST: tuple[tuple[str, str, Role, str | None], ...] = (
     ("moderator", "Marek (sample)", Role.MODERATOR, None),
     ("moderator2", "Lina (sample)", Role.MODERATOR, None),
+    ("steward", "Stina (sample)", Role.STEWARD, None),
+    ("steward2", "Tomas (sample)", Role.STEWARD, None),
     ("partner", "Jonas (sample)", Role.PARTNER, "sample-integrationslotsen-eder"),
     ("authority", "Officer Berg (sample)", Role.PARTNER, _AUTHORITY["slug"]),
     ("practitioner", "Pia (sample)", Role.PRACTITIONER, "sample-verein-hafen"),
@@ -79,6 +81,8 @@ _QUESTION = {
     "lt": "Ačiū už šį tekstą. Ar galėtumėte praleisti tai, kas nurodo konkretų žmogų? Tada mielai jį parodysime.",
     "sv": "Tack för texten. Kan du ta bort det som pekar ut en enskild person? Därefter visar vi den gärna.",
 }
+_NO_RISKS = dict.fromkeys(map(str, checklist.Point), "no")
+_WHY_NO_RISKS = "Everything in it is invented."
 _WHY_ASKED = "A third person could be recognised."
 _WHY_REJECTED = "Mostly about another person, who was not asked."
 _WHY_RETIRED = "The offer has ended and the figures are out of date."
@@ -312,7 +316,7 @@ def _moment(config: Config, item: Item, at: str) -> str:
 def _walk(db: Database, entry_id: str, item: Item, pair: Sequence[Hand], sent: str) -> None:
     """Bring an entry to its state; each act is a little later than the one before, and the moderators take turns."""
     first, second = pair if int(item.age * 1000) % 2 else pair[::-1]
-    moments = (shift(sent, hours=9 * n) for n in range(1, 9))
+    moments = (shift(sent, hours=9 * n) for n in range(1, 11))
     if item.state == "submitted":
         return
     workflow.claim(db, entry_id, first, at=next(moments))
@@ -326,8 +330,10 @@ def _walk(db: Database, entry_id: str, item: Item, pair: Sequence[Hand], sent: s
         workflow.reject(db, entry_id, first, seen=1, reason=_WHY_REJECTED, at=next(moments))
         return
     if item.draft.kind is Kind.TESTIMONY:
+        workflow.check_risks(db, entry_id, first, _NO_RISKS, seen=1, reason=_WHY_NO_RISKS, at=next(moments))
         workflow.recommend(db, entry_id, first, seen=1, at=next(moments))
         workflow.claim(db, entry_id, second, at=next(moments))
+        workflow.check_risks(db, entry_id, second, _NO_RISKS, seen=1, reason=_WHY_NO_RISKS, at=next(moments))
         first = second
     workflow.approve(db, entry_id, first, seen=1, at=next(moments))
     if item.state == "awaiting_release":

@@ -381,3 +381,13 @@ def sharing_themes(db: Database, entry_id: str, *, most: int) -> list[str]:
         (entry_id, most),
     )
     return [r["id"] for r in found]
+
+
+def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
+    """Return everything kept here about an entry, row by row and by table, for the person it is about."""
+    return {
+        "entry": rows(db, "SELECT * FROM entry WHERE id = ? ORDER BY id", (entry_id,)),
+        "entry_theme": rows(db, "SELECT * FROM entry_theme WHERE entry_id = ? ORDER BY theme_id", (entry_id,)),
+        "entry_special": rows(db, "SELECT * FROM entry_special WHERE entry_id = ? ORDER BY scope", (entry_id,)),
+        "revision": rows(db, "SELECT * FROM revision WHERE entry_id = ? ORDER BY seq", (entry_id,)),
+    }

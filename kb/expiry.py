@@ -40,24 +40,24 @@ class Due:
 def due(db: Database, *, at: str) -> list[Due]:
     """Return every consent that ends within 60 days or has ended, and every embargo that is over, the soonest first."""
     moment = max(at, consent.highest(db))
-    found = [
-        _due(db, held, _what(held, moment), held.valid_until)
-        for held in consent.ending_before(db, shift(moment, days=max(REMIND_DAYS)))
-        if entries.get(db, held.entry_id).state not in _OVER
+    found = [_due(db, held, moment) for held in consent.ending_before(db, shift(moment, days=max(REMIND_DAYS)))]
+    found += [
+        Due(held.entry_id, "embargo", held.embargo_until or "", _channel(db, held), reminders.sent(db, held.id))
+        for held in consent.embargoes_ended(db, moment)
+        if held.valid_until > moment  # else there is nothing left to open
     ]
-    found += [_due(db, held, "embargo", held.embargo_until or "") for held in consent.embargoes_ended(db, moment)]
-    return sorted(found, key=lambda d: (d.at, d.entry_id))
+    going_on = [item for item in found if entries.get(db, item.entry_id).state not in _OVER]
+    return sorted(going_on, key=lambda d: (d.at, d.entry_id))
 
 
-def _what(held: Record, at: str) -> str:
-    if held.valid_until > at:
-        return "ends"
-    grown = held.subject.birth_month is not None and consent.minors.birthday(held.subject.birth_month) <= at
-    return "of_age" if grown else "ended"
-
-
-def _due(db: Database, held: Record, what: str, at: str) -> Due:
-    return Due(held.entry_id, what, at, _channel(db, held), reminders.sent(db, held.id))
+def _due(db: Database, held: Record, moment: str) -> Due:
+    """Say what a consent that ends waits for; somebody who is of age is asked on their birthday, also when it ended before."""
+    what, since = ("ends" if held.valid_until > moment else "ended"), held.valid_until
+    if held.subject.birth_month is not None and what == "ended":
+        birthday = consent.minors.birthday(held.subject.birth_month)
+        if birthday <= moment:
+            what, since = "of_age", max(since, birthday)
+    return Due(held.entry_id, what, since, _channel(db, held), reminders.sent(db, held.id))
 
 
 def _channel(db: Database, held: Record) -> str:
@@ -93,7 +93,7 @@ def remind(db: Database, *, at: str) -> int:
             if held is None or days is None or days in item.reminded:
                 continue
             reminders.note(db, held.id, days, item.channel, at=at)
-            told += 1
+            told += item.channel != "none"  # who wants to hear nothing is told nothing
             if item.channel == "email":
                 kind = delivery.Kind.MESSAGE if item.what == "embargo" else delivery.Kind.REMINDER
                 delivery.queue(

@@ -97,3 +97,8 @@ def lift(db: Database, entry_id: str, account_id: int, *, at: str) -> None:
     if held.placed_by == account_id:
         raise NotAllowed("a second person is needed")
     write(db, "UPDATE hold SET lifted_by = ?, lifted_at = ? WHERE id = ?", (account_id, at, held.id))
+
+
+def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
+    """Return everything kept here about an entry, row by row and by table, for the person it is about."""
+    return {"hold": rows(db, "SELECT * FROM hold WHERE entry_id = ? ORDER BY id", (entry_id,))}

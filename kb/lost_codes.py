@@ -76,3 +76,8 @@ def of_entry(db: Database, entry_id: str) -> list[Loss]:
 def erase(db: Database, entry_id: str) -> None:
     """Forget what was known of the person; that two stewards gave a code stays."""
     write(db, "UPDATE lost_code SET facts = '' WHERE entry_id = ?", (entry_id,))
+
+
+def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
+    """Return everything kept here about an entry, row by row and by table, for the person it is about."""
+    return {"lost_code": rows(db, "SELECT * FROM lost_code WHERE entry_id = ? ORDER BY id", (entry_id,))}

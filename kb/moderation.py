@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kb.db import Database, row, rows, value, write
+from kb.db import Database, Row, row, rows, value, write
 from kb.entries import Kind, State
 from kb.errors import Conflict, NotAllowed, WrongState
 
@@ -35,7 +35,9 @@ class Action(StrEnum):
     WITHDRAW_FOR = "withdraw_for"
     UNDO = "undo"
     HOLD = "hold"
+    CONFIRM_HOLD = "confirm_hold"
     LIFT = "lift"
+    NEW_CODE = "new_code"
 
 
 class Who(StrEnum):
@@ -192,12 +194,14 @@ def history(db: Database, entry_id: str) -> list[LogRow]:
 
 def first_broken_line(db: Database) -> int | None:
     """Recompute the chain of the log and return the number of the first broken line, or None."""
-    prev_hash = ""
+    prev_hash, last = "", 0
     for r in rows(db, "SELECT * FROM review_log ORDER BY seq"):
-        if r["prev_hash"] != prev_hash or r["hash"] != _row_hash(prev_hash, tuple(r[c] for c in _COLUMNS)):
-            return int(r["seq"])
-        prev_hash = r["hash"]
-    return None
+        right = r["hash"] == _row_hash(prev_hash, tuple(r[c] for c in _COLUMNS))
+        if r["seq"] != last + 1 or r["prev_hash"] != prev_hash or not right:
+            return last + 1
+        prev_hash, last = r["hash"], int(r["seq"])
+    given = int(value(db, "SELECT seq FROM sqlite_sequence WHERE name = 'review_log'") or 0)
+    return last + 1 if given > last else None
 
 
 def recommended_by(db: Database, entry_id: str, seq: int) -> int | None:
@@ -321,3 +325,11 @@ def erase(db: Database, entry_id: str) -> None:
     write(db, "DELETE FROM message WHERE entry_id = ?", (entry_id,))
     write(db, "DELETE FROM review_reason WHERE entry_id = ?", (entry_id,))
     write(db, "DELETE FROM claim WHERE entry_id = ?", (entry_id,))
+
+
+def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
+    """Return everything kept here about an entry, row by row and by table, for the person it is about."""
+    return {
+        "review_log": rows(db, "SELECT * FROM review_log WHERE entry_id = ? ORDER BY seq", (entry_id,)),
+        "message": rows(db, "SELECT * FROM message WHERE entry_id = ? ORDER BY id", (entry_id,)),
+    }

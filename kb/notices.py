@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kb.db import Database, row, write
+from kb.db import Database, row, rows, write
 from kb.errors import NotFound
 
 CURRENT_VERSION = 2
@@ -72,9 +72,7 @@ def current(kind: str, lang: str, facts: dict[str, str]) -> Notice:
     points = tuple(Point(p["id"], fill(p["title"]), fill(p["text"])) for p in wording["points"])
     intro = fill(wording["intro"])
     text = "\n\n".join([fill(wording["title"]), intro, *(f"{p.title}\n{p.text}" for p in points)])
-    digest = hashlib.sha256(
-        (text + "\n\n" + json.dumps(wording["scopes"], sort_keys=True, ensure_ascii=False)).encode()
-    ).hexdigest()
+    digest = _digest(text, wording)
     return Notice(
         id=f"{kind}.{CURRENT_VERSION}.{lang}.{digest[:8]}",
         kind=kind,
@@ -93,6 +91,22 @@ def teach_back(kind: str, lang: str) -> list[tuple[str, str]]:
     """Return the questions by which somebody says in own words what they agreed to, each with the answer to expect."""
     asked = _wording(kind, CURRENT_VERSION, lang)["teach_back"]
     return [(one["question"], one["answer"]) for one in asked]
+
+
+def scopes_of(kind: str, version: int, lang: str) -> dict[str, Any]:
+    """Return the questions of a notice with the words of their answers: scope -> ``question`` and each value.
+
+    Raises:
+        NotFound: when there is no such notice.
+    """
+    scopes: dict[str, Any] = _wording(kind, version, lang)["scopes"]
+    return scopes
+
+
+def _digest(text: str, wording: dict[str, Any]) -> str:
+    """Return the hash of everything that was shown: the text, and the questions with their answers."""
+    questions = json.dumps(wording["scopes"], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(f"{text}\n\n{questions}".encode()).hexdigest()
 
 
 def facts(config: Mapping[str, Any], partners: Iterable[str]) -> dict[str, str]:
@@ -127,3 +141,49 @@ def shown(db: Database, notice_id: str) -> tuple[int, str]:
     if found is None:
         raise NotFound("no such notice")
     return int(found["version"]), str(found["lang"])
+
+
+def stored(db: Database, notice_id: str) -> Notice:
+    """Return a notice as it was shown, with the facts of that time.
+
+    Raises:
+        NotFound: when it was never stored.
+    """
+    found = row(db, "SELECT * FROM notice WHERE id = ?", (notice_id,))
+    if found is None:
+        raise NotFound("no such notice")
+    wording = _wording(found["kind"], found["version"], found["lang"])
+    title, intro, *told = found["text"].split("\n\n")
+    points = tuple(
+        Point(point["id"], *text.partition("\n")[::2]) for point, text in zip(wording["points"], told, strict=True)
+    )
+    return Notice(
+        id=found["id"],
+        kind=found["kind"],
+        version=found["version"],
+        lang=found["lang"],
+        title=title,
+        intro=intro,
+        points=points,
+        scopes=wording["scopes"],
+        text=found["text"],
+        sha256=found["sha256"],
+    )
+
+
+def first_false(db: Database) -> str | None:
+    """Compute the hash of every stored notice again and return the id of the first that is not what was shown, or None."""
+    for r in rows(db, "SELECT * FROM notice ORDER BY at, id"):
+        try:
+            digest = _digest(r["text"], _wording(r["kind"], r["version"], r["lang"]))
+        except NotFound:
+            return str(r["id"])
+        name = f"{r['kind']}.{r['version']}.{r['lang']}.{digest[:8]}"
+        if (r["id"], r["sha256"]) != (name, digest):
+            return str(r["id"])
+    return None
+
+
+def stored_at(db: Database) -> dict[str, str]:
+    """Return when each notice was stored, by id: together with the first consent that names it."""
+    return {r["id"]: r["at"] for r in rows(db, "SELECT id, at FROM notice")}

@@ -1,7 +1,7 @@
 """Keep the way back: which entry a receipt code opens. Only the hash of a code is stored."""
 
 from kb import codes
-from kb.db import Database, value, write
+from kb.db import Database, Row, rows, value, write
 from kb.errors import NotFound
 
 
@@ -12,6 +12,12 @@ def issue(db: Database, entry_id: str, code: str, *, at: str) -> None:
         "INSERT INTO receipt (code_hash, entry_id, created_month) VALUES (?, ?, ?)",
         (codes.fingerprint(code), entry_id, at[:7]),
     )
+
+
+def replace(db: Database, entry_id: str, code: str, *, at: str) -> None:
+    """Let another code open an entry; the one before opens nothing any more."""
+    write(db, "DELETE FROM receipt WHERE entry_id = ?", (entry_id,))
+    issue(db, entry_id, code, at=at)
 
 
 def open_entry(db: Database, typed: str) -> str:
@@ -25,3 +31,8 @@ def open_entry(db: Database, typed: str) -> str:
     if code is None or found is None:
         raise NotFound("no such code")
     return str(found)
+
+
+def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
+    """Return everything kept here about an entry, row by row and by table, for the person it is about."""
+    return {"receipt": rows(db, "SELECT * FROM receipt WHERE entry_id = ? ORDER BY entry_id", (entry_id,))}

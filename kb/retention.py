@@ -131,6 +131,7 @@ TABLES: dict[str, Table] = {
     "session": Table("what a browser is doing; ends by itself", other="id_hash account_id data created_at seen_at"),
     "attempt": Table("tries, keyed by a hash", other="id bucket key at"),
     "clock": Table("the highest moment seen", other="id high"),
+    "rewritten": Table("when the file was last written anew", other="id at change_seq"),
     "ledger_mark": Table("how far the ledger is known", other="id seq hash"),
     # ---------- the vault, in files of its own ----------
     "identity": Table("name and address", erase="entry_id box at", rows=True),

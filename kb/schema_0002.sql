@@ -76,6 +76,16 @@ CREATE TABLE worry (                         -- what somebody reported about an 
 ) STRICT;
 CREATE INDEX worry_by_entry ON worry(entry_id, id); -- what was reported about one entry
 
+CREATE TABLE checklist (                     -- how each reviewer judged the risks of one exact text before saying yes to it
+  entry_id TEXT NOT NULL REFERENCES entry(id),
+  seq INTEGER NOT NULL,                      -- of the revision
+  account_id INTEGER NOT NULL REFERENCES account(id),
+  at TEXT NOT NULL,
+  answers TEXT NOT NULL CHECK (substr(answers, 1, 1) = '{'), -- point: yes, no or na
+  reason TEXT NOT NULL,                      -- why it may be shown all the same; may quote the text, so it is erased with it
+  PRIMARY KEY (entry_id, seq, account_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE clock (                         -- the highest moment ever seen: time never goes backwards for a consent
   id INTEGER PRIMARY KEY CHECK (id = 1),
   high TEXT NOT NULL
@@ -167,6 +177,12 @@ CREATE TABLE delivery (                      -- mail on its way; ids only, no te
   UNIQUE (kind, about)
 ) STRICT;
 CREATE INDEX delivery_waiting ON delivery(due_at) WHERE sent_at IS NULL AND failed_at IS NULL; -- what is to be sent
+
+CREATE TABLE rewritten (                     -- when the file was last written anew: what was moved between pages leaves copies that no
+  id INTEGER PRIMARY KEY CHECK (id = 1),     -- deletion overwrites
+  at TEXT NOT NULL,
+  change_seq INTEGER NOT NULL                -- the last change that was over by then
+) STRICT;
 
 CREATE TABLE ledger_mark (                   -- how far this database knows the ledger that lies outside of backups
   id INTEGER PRIMARY KEY CHECK (id = 1),

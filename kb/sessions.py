@@ -78,6 +78,16 @@ def end_all(db: Database, account_id: int) -> int:
     return write(db, "DELETE FROM session WHERE account_id = ?", (account_id,))
 
 
+def close_receipt(db: Database, entry_id: str) -> None:
+    """Close an entry in every browser that has opened it with its code: that code is dead."""
+    write(
+        db,
+        """UPDATE session SET data = json_remove(data, '$.receipt', '$.receipt_at')
+           WHERE json_extract(data, '$.receipt') = ?""",
+        (entry_id,),
+    )
+
+
 def sweep(db: Database, *, at: str) -> None:
     """Delete sessions and tries that can not matter any more."""
     write(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -63,3 +64,49 @@ def _flatten(content: Any) -> list[str]:
     if isinstance(content, dict):
         return [part for key, item in content.items() if key not in ("kind", "evidence") for part in _flatten(item)]
     return [part for item in content for part in _flatten(item)]
+
+
+# ---------- taking out names where nobody may change the words ----------
+
+# What may stand in place of a passage: a word or three in square brackets, such as [name], [place] or […].
+_MARK = re.compile(r"\[[^\[\]\n]{1,30}\]")
+_MOST_WORDS = 3
+
+
+def only_masked(before: Text, after: Text) -> bool:
+    """Say whether a text differs from another only by passages that a mark in square brackets took the place of.
+
+    Whoever wants nobody to change the words may still be protected: names can be taken out, nothing else can be done.
+    """
+    return before.lang == after.lang and _masked(
+        [before.title, before.summary, before.content], [after.title, after.summary, after.content]
+    )
+
+
+def _masked(before: Any, after: Any) -> bool:
+    if isinstance(before, str) and isinstance(after, str):
+        return _line_masked(before, after)
+    if isinstance(before, dict) and isinstance(after, dict):
+        return before.keys() == after.keys() and all(_masked(before[key], after[key]) for key in before)
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(_masked, before, after))
+    return bool(before == after)
+
+
+def _line_masked(before: str, after: str) -> bool:
+    """Find the pieces between the marks in their order in the old text; every mark must stand for something."""
+    if before == after:
+        return True
+    if any(len(mark.split()) > _MOST_WORDS for mark in _MARK.findall(after)):
+        return False
+    first, *others = _MARK.split(after)
+    if not others or not before.startswith(first):
+        return False
+    *inner, last = others
+    at = len(first)
+    for piece in inner:
+        at = before.find(piece, at + 1)
+        if at < 0:
+            return False
+        at += len(piece)
+    return before.endswith(last) and at < len(before) - len(last)

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from kb.db import Database, row, write
+from kb.db import Database, Row, row, rows, write
 from kb.errors import Gone
 
 
@@ -45,3 +45,8 @@ def raise_if_gone(db: Database, entry_id: str) -> None:
     found = row(db, "SELECT month, reason FROM tombstone WHERE entry_id = ?", (entry_id,))
     if found:
         raise Gone(entry_id, found["month"], found["reason"])
+
+
+def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
+    """Return everything kept here about an entry, row by row and by table, for the person it is about."""
+    return {"tombstone": rows(db, "SELECT * FROM tombstone WHERE entry_id = ? ORDER BY entry_id", (entry_id,))}

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from kb.db import Database, rows, write
+from kb.db import Database, Row, rows, write
 from kb.entries import Text
 
 
@@ -53,3 +53,8 @@ def of(db: Database, pairs: Sequence[tuple[str, int]]) -> dict[str, dict[str, Te
 def erase(db: Database, entry_id: str) -> None:
     """Delete all translations of an entry."""
     write(db, "DELETE FROM translation WHERE entry_id = ?", (entry_id,))
+
+
+def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
+    """Return everything kept here about an entry, row by row and by table, for the person it is about."""
+    return {"translation": rows(db, "SELECT * FROM translation WHERE entry_id = ? ORDER BY seq, lang", (entry_id,))}

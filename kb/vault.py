@@ -347,6 +347,11 @@ def pseudonym_is_marked(db: Database, secret: str, entry_id: str, pseudonym: str
     return bool(marked) and not marked.isdisjoint(_marks(secret, entry_id, names.pieces(pseudonym)))
 
 
+def is_marked(db: Database, entry_id: str) -> bool:
+    """Say whether a name or a contact of an entry was told; what it is lies in the vault alone."""
+    return value(db, "SELECT 1 FROM name_mark WHERE entry_id = ? LIMIT 1", (entry_id,)) is not None
+
+
 def forget_marks(db: Database, entry_id: str) -> None:
     """Remove the marks of an entry."""
     write(db, "DELETE FROM name_mark WHERE entry_id = ?", (entry_id,))

@@ -33,12 +33,12 @@ def withdraw_for(db: Database, entry_id: str, hand: Hand, *, reason: str, at: st
     with transaction(db):
         entry = entries.get(db, entry_id)
         hands.advance(db, entry, Action.WITHDRAW_FOR, hand, at=at, reason=reason)
-        moderation.drop_claim(db, entry_id)
         ledger.append(db, "withdraw", entry_id, {}, at=at)
         _take_back(db, entry, Actor(hand.kind, "oral", hand.account_id), at=at)
 
 
 def _take_back(db: Database, entry: Entry, by: Actor, *, at: str) -> None:
+    moderation.drop_claim(db, entry.id)
     consent.withdraw(db, entry.id, by, at=at)
     tombstones.put(db, entry.id, tombstones.Reason.CONTRIBUTOR_REQUEST, at=at)
     disclosure.recall(db, entry.id, disclosure.Cause.WITHDRAWN, at=at)
@@ -58,7 +58,6 @@ def end(db: Database, entry_id: str, *, at: str) -> None:
         entry = entries.get(db, entry_id)
         entries.set_state(db, entry_id, State.WITHDRAWN, at=at)
         hands.log(db, entry_id, Action.WITHDRAW, entry.state, State.WITHDRAWN, Hand("system"), entry.seq, None, at)
-        moderation.drop_claim(db, entry_id)
         tombstones.put(db, entry_id, tombstones.Reason.CONSENT_ENDED, at=at)
         ledger.append(db, "withdraw", entry_id, {}, at=at)
         _take_back(db, entry, Actor("system", "clock"), at=at)

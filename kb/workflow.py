@@ -1,11 +1,12 @@
 """Move entries along their way: each function is one act, one transaction, one line in the log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kb import (
     accounts,
     changes,
+    checklist,
     codes,
     consent,
     disclosure,
@@ -24,12 +25,14 @@ from kb import (
 from kb.consent import Actor, Grant, Scope
 from kb.db import Database, transaction
 from kb.entries import Draft, Entry, Kind, State, Text
-from kb.errors import Conflict, ConsentMissing, Fault, Invalid, NotAllowed
+from kb.errors import Conflict, ConsentMissing, Fault, Invalid, NotAllowed, WrongState
 from kb.hands import Hand
 from kb.moderation import Action
 from kb.notices import Notice
+from kb.screening import screen
 from kb.search import outbox
 from kb.sessions import shift
+from kb.texts import only_masked
 from kb.vault import Identity
 
 # Days after which an entry that a moderator took goes back to the queue by itself.
@@ -161,14 +164,18 @@ def edit(db: Database, entry_id: str, text: Text, hand: Hand, *, seen: int, at: 
 
     Raises:
         Conflict: when there is a newer revision.
+        ConsentMissing: when the narrator wants nobody to change the words, and more was done than to put marks such as [name] in
+            place of passages.
     """
     with transaction(db):
         entry = hands.claimed(db, entry_id, hand)
         if entry.seq != seen:
             raise Conflict("the text was changed in the meantime")
-        if entries.revision(db, entry_id, seen).sha256 == text.sha256():
+        before = entries.revision(db, entry_id, seen)
+        if before.sha256 == text.sha256():
             return seen
-        if entry.kind is Kind.TESTIMONY and _terms(db, entry_id).choices[Scope.EDIT] == "none":
+        kept = entry.kind is Kind.TESTIMONY and _terms(db, entry_id).choices[Scope.EDIT] == "none"
+        if kept and not only_masked(before.text, text):
             raise ConsentMissing("the narrator wants nobody to change the words")
         moderation.renew_claim(db, entry_id, at=at)
         seq = entries.add_revision(db, entry_id, text, author_kind="moderator", author_id=hand.account_id, at=at)
@@ -211,6 +218,32 @@ def file_under(
         entries.set_special(db, entry_id, special)
 
 
+def check_risks(
+    db: Database, entry_id: str, hand: Hand, answers: Mapping[str, str], *, seen: int, reason: str, at: str
+) -> None:
+    """Answer the twelve questions about the risks of a testimony, before saying yes to exactly this text.
+
+    Args:
+        answers: yes, no or na for each point.
+        reason: why it may be shown all the same; needed for the graver risks, and when the finder saw what may be a name.
+
+    Raises:
+        Invalid: when an answer or the reason is missing.
+        Conflict: when there is a newer revision.
+    """
+    with transaction(db):
+        entry = hands.claimed(db, entry_id, hand)
+        if entry.seq != seen:
+            raise Conflict("the text was changed in the meantime")
+        words = entries.revision(db, entry_id, seen).text.words()
+        faults = checklist.faults(answers, reason, named=any(found.kind == "name" for found in screen(words)))
+        if faults:
+            raise Invalid(faults)
+        assert hand.account_id is not None
+        moderation.renew_claim(db, entry_id, at=at)
+        checklist.put(db, entry_id, seen, hand.account_id, answers, reason, at=at)
+
+
 def ask(db: Database, entry_id: str, message: str, hand: Hand, *, reason: str, at: str) -> None:
     """Ask the author something; the message waits behind the receipt code.
 
@@ -236,6 +269,8 @@ def approve(db: Database, entry_id: str, hand: Hand, *, seen: int, at: str, reas
 
     Raises:
         NotAllowed: when this person wrote or edited the text, or the first of two is missing or the same.
+        ConsentMissing: when the text tells something special that the narrator has not said yes to.
+        WrongState: when this person has not answered the questions about risks for this text.
     """
     _review(db, entry_id, Action.APPROVE, hand, seen=seen, at=at, reason=reason)
 
@@ -251,7 +286,20 @@ def _review(db: Database, entry_id: str, action: Action, hand: Hand, *, seen: in
         if entry.seq != seen:
             raise Conflict("the text was changed in the meantime")
         hands.advance(db, entry, action, hand, at=at, reason=reason)
+        if action is not Action.REJECT:
+            _need_safety(db, entry, hand)
         moderation.drop_claim(db, entry_id)
+
+
+def _need_safety(db: Database, entry: Entry, hand: Hand) -> None:
+    """Let nothing go on towards publication that a person did not agree to by name, or whose risks nobody has thought through."""
+    terms = _terms(db, entry.id)
+    refused = [scope for scope in entries.special(db, entry.id) if not terms.allows(Scope(scope))]
+    if refused:
+        raise ConsentMissing(f"no yes to {', '.join(refused)}")
+    assert hand.account_id is not None
+    if entry.kind is Kind.TESTIMONY and not checklist.is_done(db, entry.id, entry.seq, hand.account_id):
+        raise WrongState("the questions about risks are not answered")
 
 
 def answer(db: Database, entry_id: str, text: str, *, at: str) -> None:

@@ -83,3 +83,10 @@ def handle(db: Database, worry_id: int, account_id: int, *, at: str) -> None:
 def erase(db: Database, entry_id: str) -> None:
     """Delete the reports about an entry; they may quote it."""
     write(db, "DELETE FROM worry WHERE entry_id = ?", (entry_id,))
+
+
+def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
+    """Return what the person behind the code reported about their entry; who else was worried is not theirs to know."""
+    return {
+        "worry": rows(db, "SELECT * FROM worry WHERE entry_id = ? AND sender = 'narrator' ORDER BY id", (entry_id,))
+    }

@@ -109,7 +109,7 @@ def test_no_field_can_hide_a_contributor() -> None:
     # Whoever adds a field here must be sure that it is public: everything in a Citable may be harvested for ever.
     assert [field.name for field in dataclasses.fields(Citable)] == [
         "id", "kind", "title", "lang", "version", "issued", "credit", "url",
-        "publisher", "collection", "place", "summary", "translated_from",
+        "publisher", "collection", "place", "summary", "translated_from", "rights", "consent",
     ]  # fmt: skip
     assert [field.name for field in dataclasses.fields(CreditLine)] == ["kind", "literal", "family", "given"]
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kb import accounts, condition, drafts, entries, serving, sessions, workflow
+from kb import accounts, condition, drafts, entries, hands, serving, sessions, withdrawal, workflow
 from kb.config import Config, load
 from kb.db import Database, connect, now, transaction
 from tests import factories, filled
@@ -178,7 +178,7 @@ def test_a_day_in_the_life_of_a_site(start: Callable[..., Site]) -> None:
 def _publish_while(config: Config, happens: Callable[[], object]) -> None:
     """Publish ten practices, with something happening after the third."""
     db = connect(config.database)
-    marek = workflow.moderator(accounts.by_email(db, "moderator@demo.example"))
+    marek = hands.moderator(accounts.by_email(db, "moderator@demo.example"))
     for number in range(10):
         if number == 3:
             happens()
@@ -216,7 +216,7 @@ def test_what_is_published_is_found_within_two_seconds(running: Site) -> None:
     assert _soon(lambda: running.finds("Heronwords9"), 2)
 
 
-def test_nothing_of_a_request_is_logged(running: Site) -> None:
+def test_r76_nothing_of_a_request_is_logged(running: Site) -> None:
     for path in ("/", f"/search?q={PLANTED}", f"/{PLANTED}", f"/entries/{PLANTED}"):
         running.get(path, **{"User-Agent": PLANTED, "Referer": f"http://{PLANTED}.example/"})
     for request in (
@@ -348,7 +348,7 @@ def test_tidying_forgets_what_has_run_its_course(db: Database, config: Config) -
 
 def test_tidying_empties_the_log_of_what_was_withdrawn(db: Database, config: Config) -> None:
     made = factories.testimony(db, body=f"Nobody reads {PLANTED} after this.")
-    workflow.withdraw(db, made.id, at=now())
+    withdrawal.withdraw(db, made.id, at=now())
     log = Path(f"{config.database}-wal")
     assert PLANTED.encode() in log.read_bytes()
     serving.tidy(config, at=now())

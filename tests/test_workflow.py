@@ -44,8 +44,10 @@ def test_it_works_from_form_to_publication(db: Database, people: People) -> None
     seq = workflow.edit(
         db, receipt.entry_id, Text("en", "A title", "One line.", {"body": "A better story."}), marek, seen=1, at=now()
     )
+    factories.check(db, receipt.entry_id, marek)
     workflow.recommend(db, receipt.entry_id, marek, seen=seq, at=now())
     workflow.claim(db, receipt.entry_id, lina, at=now())
+    factories.check(db, receipt.entry_id, lina)
     workflow.approve(db, receipt.entry_id, lina, seen=seq, at=now())
     version = workflow.release(
         db, receipt.entry_id, text_hash=entries.revision(db, receipt.entry_id, seq).sha256, at=now()
@@ -177,11 +179,13 @@ def test_a_testimony_needs_two_people(db: Database, people: People, first: str |
     made = factories.testimony(db, state="submitted")
     if first:
         workflow.claim(db, made.id, hands.moderator(people[first]), at=now())
+        factories.check(db, made.id, hands.moderator(people[first]))
         workflow.recommend(db, made.id, hands.moderator(people[first]), seen=1, at=now())
     hand = hands.moderator(people[second])
     workflow.claim(db, made.id, hand, at=now())
 
     if may:
+        factories.check(db, made.id, hand)
         workflow.approve(db, made.id, hand, seen=1, at=now())
         assert entries.get(db, made.id).state is State.AWAITING_RELEASE
     else:
@@ -202,6 +206,7 @@ def test_whoever_edited_does_not_approve(db: Database, people: People, make: obj
     if entries.get(db, made.id).kind is Kind.TESTIMONY:
         workflow.put_back(db, made.id, marek, at=now())
         workflow.claim(db, made.id, lina, at=now())
+        factories.check(db, made.id, lina)
         workflow.recommend(db, made.id, lina, seen=seq, at=now())
         workflow.claim(db, made.id, marek, at=now())
 
@@ -214,6 +219,7 @@ def test_a_recommendation_is_for_one_text_only(db: Database, people: People) -> 
     made = factories.testimony(db, state="submitted")
     marek, lina = hands.moderator(people["marek"]), hands.moderator(people["lina"])
     workflow.claim(db, made.id, marek, at=now())
+    factories.check(db, made.id, marek)
     workflow.recommend(db, made.id, marek, seen=1, at=now())
     workflow.claim(db, made.id, lina, at=now())
     workflow.edit(db, made.id, Text("en", "Another", "", {"body": "Another."}), lina, seen=1, at=now())
@@ -410,6 +416,7 @@ def test_filing_is_logged_and_asks_for_a_new_first_review(db: Database, people: 
     made = factories.testimony(db, state="submitted")
     marek, lina = hands.moderator(people["marek"]), hands.moderator(people["lina"])
     workflow.claim(db, made.id, marek, at=now())
+    factories.check(db, made.id, marek)
     workflow.recommend(db, made.id, marek, seen=1, at=now())
     workflow.claim(db, made.id, lina, at=now())
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import NamedTuple
 
-from kb.citation.item import Citable, Name, csl
+from kb.citation.item import Citable, Name, clean, csl
 from kb.citation.styles import STYLES, text
 
 # Names of the languages in babel and polyglossia; biblatex wants them in ``langid``.
@@ -74,6 +74,8 @@ def bibtex(c: Citable, ui_lang: str) -> str:
         fields.append(("langid", f"{{{_LANGID[item['language']]}}}"))
     if "abstract" in item:
         fields.append(("abstract", f"{{{_latex(item['abstract'])}}}"))
+    if "custom" in item:
+        fields.append(("copyright", f"{{{_latex(item['custom']['rights'])}}}"))
     lines = "".join(f"  {key} = {value},\n" for key, value in fields)
     return f"@{'misc' if item['type'] == 'interview' else 'techreport'}{{{item['id']},\n{lines}}}\n"
 
@@ -112,6 +114,7 @@ def ris(c: Citable, ui_lang: str) -> str:
         ("LA", item["language"]),
         ("UR", item["URL"]),
         ("AB", item.get("abstract", "")),
+        ("N1", item["custom"]["rights"] if "custom" in item else ""),
     ]
     return "".join(f"{tag}  - {value}\r\n" for tag, value in rows if value) + "ER  - \r\n"
 
@@ -122,8 +125,8 @@ def csl_json(c: Citable, ui_lang: str) -> str:
 
 
 def plain(c: Citable, ui_lang: str) -> str:
-    """Return the reference in the default style as a text file; arguments as for ``csl``."""
-    return text(c, STYLES[0], ui_lang) + "\n"
+    """Return the reference in the default style as a text file, with what the consent allows; arguments as for ``csl``."""
+    return "".join(f"{line}\n" for line in (text(c, STYLES[0], ui_lang), clean(c.rights)) if line)
 
 
 class Format(NamedTuple):

@@ -4,7 +4,8 @@ import datetime
 import re
 import unicodedata
 import urllib.parse
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NotRequired, TypedDict
 
 from babel import Locale
@@ -47,6 +48,8 @@ class Citable:
         place: seat of the publisher, never the place of the narrator.
         summary: goes into exported files as abstract, not into references.
         translated_from: language code of the original when this version is a translation.
+        rights: what the consent allows, in one line for people.
+        consent: the same for machines: use to answer.
     """
 
     id: str
@@ -62,6 +65,8 @@ class Citable:
     place: str | None
     summary: str | None
     translated_from: str | None = None
+    rights: str | None = None
+    consent: Mapping[str, str] = field(default_factory=dict)
 
 
 class Name(TypedDict, total=False):
@@ -73,6 +78,14 @@ class Name(TypedDict, total=False):
 
 
 Date = TypedDict("Date", {"date-parts": list[list[int]]})
+
+
+class Custom(TypedDict):
+    """What CSL has no name for: what the consent allows, for people and for machines."""
+
+    rights: str
+    consent: dict[str, str]
+
 
 # The part of CSL-JSON 1.0.2 in use. Left out on purpose, because styles print them in wrong places: number, archive,
 # original-date. The id and the version stand in ``genre``.
@@ -92,6 +105,7 @@ Item = TypedDict(
         "URL": str,
         "language": str,
         "abstract": NotRequired[str],
+        "custom": NotRequired[Custom],
     },
 )
 
@@ -174,4 +188,6 @@ def csl(c: Citable, ui_lang: str) -> Item:
         item["publisher-place"] = place
     if summary := clean(c.summary):
         item["abstract"] = summary
+    if rights := clean(c.rights):
+        item["custom"] = {"rights": rights, "consent": dict(c.consent)}
     return item

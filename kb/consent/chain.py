@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kb.consent.scopes import Actor, Scope
-from kb.db import Database, rows, value, write
+from kb.db import Database, Row, rows, value, write
 
 _COLUMNS = (
     "consent_id",
@@ -79,12 +80,13 @@ def events(db: Database, consent_id: str) -> list[Event]:
 def first_broken_event(db: Database) -> int | None:
     """Recompute the chain and return the number of the first broken event, or None.
 
-    A removed event breaks the link of the one after it; a removed last one shows as a number that was given and is not there.
+    A removed event leaves a gap in the numbers; a removed last one shows as a number that was given and is not there.
     """
     prev_hash, last = "", 0
     for r in rows(db, "SELECT * FROM consent_event ORDER BY seq"):
-        if r["prev_hash"] != prev_hash or r["hash"] != _hash(prev_hash, tuple(r[name] for name in _COLUMNS)):
-            return int(r["seq"])
+        right = r["hash"] == _hash(prev_hash, tuple(r[name] for name in _COLUMNS))
+        if r["seq"] != last + 1 or r["prev_hash"] != prev_hash or not right:
+            return last + 1
         prev_hash, last = r["hash"], int(r["seq"])
     given = int(value(db, "SELECT seq FROM sqlite_sequence WHERE name = 'consent_event'") or 0)
     return last + 1 if given > last else None
@@ -105,4 +107,14 @@ def latest(db: Database) -> dict[tuple[str, str], tuple[str, str]]:
     return {
         (r["consent_id"], r["scope"]): (r["to_state"], r["value"])
         for r in rows(db, "SELECT consent_id, scope, to_state, value FROM consent_event ORDER BY seq")
+    }
+
+
+def kept(db: Database, consent_ids: Iterable[str]) -> dict[str, list[Row]]:
+    """Return everything kept here about some consent records, row by row and by table, for the person it is about."""
+    ids = json.dumps(list(consent_ids))
+    return {
+        "consent_event": rows(
+            db, "SELECT * FROM consent_event WHERE consent_id IN (SELECT value FROM json_each(?)) ORDER BY seq", (ids,)
+        )
     }

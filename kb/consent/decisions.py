@@ -26,6 +26,10 @@ from kb.entries import Kind
 from kb.errors import ConsentMissing, Fault, Invalid
 
 
+# What no record may leave open, beside the answers (ISO/IEC TS 27560; kb.consent.mandatory has what a receipt adds).
+_NEEDED = ("notice_id", "lang", "jurisdiction", "method", "lawful_basis", "subject_kind")
+
+
 @dataclass(frozen=True)
 class Decision:
     """What somebody decided about one scope, and where that stands."""
@@ -46,7 +50,8 @@ def record(db: Database, entry_id: str, kind: Kind, grant: Grant, actor: Actor, 
 
     Raises:
         ConsentMissing: when storing was not agreed to.
-        Invalid: when a choice is none of the answers, goes beyond what is done for minors, or a second collector is missing.
+        Invalid: when a choice is none of the answers, goes beyond what is done for minors, or something that belongs to every
+            record or a second collector is missing.
     """
     choices = {scope: grant.choice(scope) for scope in ASKED[kind]}
     _check(choices, grant, at)
@@ -66,6 +71,7 @@ def _check(choices: Mapping[Scope, str], grant: Grant, at: str) -> None:
     if choices[Scope.STORE] != "yes":
         raise ConsentMissing("nothing is kept without a yes")
     faults = [Fault(scope, "not_a_choice") for scope, choice in choices.items() if choice not in VALUES[scope]]
+    faults += [Fault(name, "missing") for name in _NEEDED if not str(getattr(grant, name)).strip()]
     if choices[Scope.ATTRIBUTION] == "anonymous" and grant.credit:
         faults.append(Fault("credit", "credit_unwanted"))
     if (grant.subject_kind == "minor") != (grant.birth_month is not None):
@@ -320,3 +326,16 @@ def first_false_scope(db: Database) -> str | None:
         if led_to.get((r["consent_id"], r["scope"])) != (r["state"], r["value"]):
             return f"{r['scope']} of {r['consent_id']}"
     return None
+
+
+def kept(db: Database, consent_ids: Iterable[str]) -> dict[str, list[Row]]:
+    """Return everything kept here about some consent records, row by row and by table, for the person it is about."""
+    ids = json.dumps(list(consent_ids))
+    return {
+        "consent_scope": rows(
+            db,
+            """SELECT * FROM consent_scope WHERE consent_id IN (SELECT value FROM json_each(?))
+               ORDER BY consent_id, scope""",
+            (ids,),
+        )
+    }

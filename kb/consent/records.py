@@ -232,3 +232,8 @@ def embargoes_ended(db: Database, at: str) -> list[Record]:
         db, "SELECT * FROM consent WHERE ended_at IS NULL AND embargo_until <= ? ORDER BY embargo_until", (at,)
     )
     return [_record(db, r) for r in found]
+
+
+def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
+    """Return everything kept here about an entry, row by row and by table, for the person it is about."""
+    return {"consent": rows(db, "SELECT * FROM consent WHERE entry_id = ? ORDER BY given_at, rowid", (entry_id,))}

@@ -1,10 +1,12 @@
 """Keep whose consent it is, without a name: adult, minor, group or practitioner, and for minors who agreed with them."""
 
+import json
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kb.consent.scopes import Guardian
-from kb.db import Database, Row, row, write
+from kb.db import Database, Row, row, rows, write
 
 
 @dataclass(frozen=True)
@@ -77,3 +79,16 @@ def forget(db: Database, subject_id: str, consent_id: str) -> None:
     """Forget what could tell who somebody is: month of birth and guardian; that both agreed stays as proof."""
     write(db, "UPDATE subject SET birth_month = NULL WHERE id = ?", (subject_id,))
     write(db, "UPDATE guardian SET relation = '', evidence_ref = NULL WHERE consent_id = ?", (consent_id,))
+
+
+def kept(db: Database, subject_ids: Iterable[str], consent_ids: Iterable[str]) -> dict[str, list[Row]]:
+    """Return everything kept here about some people and consent records, row by row and by table, for the person it is about."""
+    people, records = json.dumps(list(subject_ids)), json.dumps(list(consent_ids))
+    return {
+        "subject": rows(db, "SELECT * FROM subject WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", (people,)),
+        "guardian": rows(
+            db,
+            "SELECT * FROM guardian WHERE consent_id IN (SELECT value FROM json_each(?)) ORDER BY consent_id",
+            (records,),
+        ),
+    }

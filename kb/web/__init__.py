@@ -4,23 +4,28 @@ from flask import Flask
 
 from kb.web import (
     accounts,
+    assisted,
+    choices,
     cite,
     context,
+    describe,
     errors,
+    feeds,
     filters,
     i18n,
     login,
     places,
     policy,
     public,
-    receipt,
+    report,
     review,
     search,
     security,
-    submit,
+    stewards,
 )
 
-SUBJECTS = (public, search, places, cite, submit, receipt, review, accounts)
+# `describe` brings the blueprint of `submit`, and `choices` that of `receipt`, with the ways of both.
+SUBJECTS = (public, search, places, cite, feeds, describe, choices, assisted, report, stewards, review, accounts)
 
 
 def init_app(app: Flask) -> None:

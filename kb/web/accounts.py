@@ -4,11 +4,12 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb import accounts, drafts, entries, places
-from kb.accounts import Role
+from kb import accounts, codes, consent, disclosure, drafts, entries, places, stewardship
+from kb.accounts import Account, Role
 from kb.db import transaction
+from kb.errors import NotFound
 from kb.web import security
-from kb.web.context import config, current_account, current_session, get_db
+from kb.web.context import config, current_account, current_session, get_db, now
 from kb.web.forms.receipt import SignInForm
 from kb.web.submit import unfinished
 
@@ -33,7 +34,7 @@ def login() -> Answer:
     return render_template("accounts/login.html", form=form), 422 if form.errors else 200
 
 
-def _signed_in(account: accounts.Account) -> BaseResponse:
+def _signed_in(account: Account) -> BaseResponse:
     """Begin a new session and bring along what was typed before."""
     session = current_session()
     before = session.id_hash
@@ -54,11 +55,16 @@ def logout() -> Answer:
     return redirect(url_for("public.home"), 303)
 
 
+def _me() -> Account:
+    account = current_account()
+    assert account is not None  # the policy table lets in who signed in only
+    return account
+
+
 @blueprint.get("/account")
 def home() -> Answer:
-    """Show who is signed in, what they sent in, and what they have not finished."""
-    account = current_account()
-    assert account is not None
+    """Show who is signed in, what they have to confirm, what they sent in and collected, and what they have not finished."""
+    account = _me()
     sent = entries.of_account(get_db(), account.id)
     titles = {r.entry_id: r for r in entries.revisions_at(get_db(), [(e.id, e.seq) for e in sent]).values()}
     organisation = places.organisation(get_db(), account.organisation_slug) if account.organisation_slug else None
@@ -69,4 +75,26 @@ def home() -> Answer:
         sent=sent,
         titles=titles,
         practice=unfinished("good_practice"),
+        recalls=disclosure.open_for(get_db(), organisation.slug) if organisation else [],
+        seconds=consent.to_confirm(get_db(), account.id),
+        collected=entries.get_many(get_db(), consent.collected_by(get_db(), account.id)),
+        done=request.args.get("done") == "1",
     )
+
+
+@blueprint.post("/account/recalls/<int:recall_id>")
+def confirm_recall(recall_id: int) -> Answer:
+    """Note that the own organisation removed what it had."""
+    with transaction(get_db()):
+        disclosure.confirm(get_db(), recall_id, _me(), at=now())
+    return redirect(url_for("accounts.home", done=1), 303)
+
+
+@blueprint.post("/account/second/<entry_id>")
+def confirm_second(entry_id: str) -> Answer:
+    """Note as the second colleague that one was there when a story was told."""
+    code = codes.normalise(entry_id, codes.ID_LENGTH)
+    if code is None:
+        raise NotFound("nothing to confirm")
+    stewardship.confirm_telling(get_db(), code, _me().id, at=now())
+    return redirect(url_for("accounts.home", done=1), 303)

@@ -1,6 +1,7 @@
 """Make cards: what a list shows of an entry, built only from what the consent gate let through."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,18 +10,19 @@ from typing import TypeVar
 from babel import Locale
 
 from kb import clean, consent, entries, languages, places, themes, translations
-from kb.consent import Audience, Terms, Visible
+from kb.consent import Audience, Scope, Terms, Visible
 from kb.entries import Entry, Kind, Text
 from kb.places import Organisation, Region
 from kb.themes import Theme
-from kb.web import i18n
+from kb.web import i18n, reading
 from kb.web.context import current_viewer, get_db, now
 
 T = TypeVar("T")
 
 LONGEST_OPENING = 220
-# So many entries near another are shown to the gate, and so many testimonies are looked at for one voice.
+# So many entries near another are shown to the gate at first, and so many testimonies are looked at for one voice.
 MOST_RELATED = 100
+RELATED = 3
 MOST_VOICES = 60
 # A passage that can stand alone on the home page, in characters.
 SHORTEST_VOICE, LONGEST_VOICE = 40, 280
@@ -44,8 +46,10 @@ class Card:
     sample: bool
     reported: bool
     indexed: bool
-    years: tuple[int | None, int | None]
+    reserved: bool
+    years: str
     region: Region | None
+    country: str | None
     organisation: Organisation | None
     themes: tuple[tuple[Theme, str], ...]
 
@@ -78,7 +82,7 @@ def of(seen: Sequence[Visible]) -> list[Card]:
     """Return the cards of what the gate let through, in this order."""
     db, lang = get_db(), i18n.ui_language()
     pairs = [(v.entry_id, v.seq) for v in seen]
-    facts = {entry.id: entry for entry in entries.get_many(db, [v.entry_id for v in seen])}
+    facts = {entry.id: entry for entry in consent.faces(db, seen)}
     texts = entries.revisions_at(db, pairs)
     translated = translations.of(db, [(v.entry_id, v.seq) for v in seen if v.kind is Kind.GOOD_PRACTICE])
     terms = consent.terms(db, [v.consent_id for v in seen])
@@ -99,8 +103,10 @@ def of(seen: Sequence[Visible]) -> list[Card]:
             sample=entry.sample,
             reported=entry.source is not None,
             indexed=terms[v.consent_id].search_engines and v.audience is Audience.PUBLIC,
-            years=(entry.year_from, entry.year_to),
+            reserved=not terms[v.consent_id].allows(Scope.AI_TRAINING),
+            years=years(entry),
             region=regions.get(entry.region_id or ""),
+            country=entry.country,
             organisation=organisations.get(entry.organisation_slug or ""),
             themes=coloured(tree, entry.themes),
         )
@@ -120,6 +126,25 @@ def indexed(*groups: Iterable[Card]) -> bool:
     return all(card.indexed for cards in groups for card in cards)
 
 
+def reserved(*groups: Iterable[Card]) -> bool:
+    """Say whether models may not be trained with a page: one entry on it that does not allow that is enough."""
+    return any(card.reserved for cards in groups for card in cards)
+
+
+def headers(*groups: Sequence[Card]) -> dict[str, str]:
+    """Return what a page with these cards tells machines."""
+    return reading.headers(indexed=indexed(*groups), training=not reserved(*groups))
+
+
+def years(entry: Entry) -> str:
+    """Write when something was: a year, some years, or the ten years around it where no more may be told."""
+    if entry.year_from is None:
+        return ""
+    if entry.year_to is None or entry.year_to == entry.year_from:
+        return str(entry.year_from)
+    return f"{entry.year_from}–{entry.year_to}"
+
+
 def by_theme(seen: Iterable[Visible], tree: Mapping[str, Theme]) -> dict[str, set[str]]:
     """Group the ids of what is visible by theme; an entry counts once for its themes and for everything broader."""
     found: dict[str, set[str]] = {}
@@ -130,8 +155,20 @@ def by_theme(seen: Iterable[Visible], tree: Mapping[str, Theme]) -> dict[str, se
 
 
 def by_region(seen: Iterable[Visible]) -> dict[str, int]:
-    """Count what is visible in every region, those without entries too, as the map wants it."""
-    return dict.fromkeys(places.regions(get_db()), 0) | entries.regions_of(get_db(), _ids(seen))
+    """Count what is visible in every region, those without entries too, as the map wants it; only where the region may be told."""
+    counted = Counter(face.region_id for face in consent.faces(get_db(), seen) if face.region_id is not None)
+    return dict.fromkeys(places.regions(get_db()), 0) | counted
+
+
+def told(seen: Iterable[Visible], *, region: str | None = None, organisation: str | None = None) -> list[Visible]:
+    """Keep of what is visible the entries of which this region, or this organisation, may be told."""
+    passed = list(seen)
+    return [
+        v
+        for v, face in zip(passed, consent.faces(get_db(), passed), strict=True)
+        if (region is not None and face.region_id == region)
+        or (organisation is not None and face.organisation_slug == organisation)
+    ]
 
 
 def among(seen: Iterable[Visible], ids: Collection[str]) -> list[Visible]:
@@ -143,10 +180,16 @@ def _ids(seen: Iterable[Visible]) -> list[str]:
     return [v.entry_id for v in seen]
 
 
-def related(entry: Entry, most: int = 3) -> list[Card]:
+def related(entry: Entry) -> list[Card]:
     """Return the cards of the entries that share most themes with this one, newest first among equals."""
-    near = entries.sharing_themes(get_db(), entry.id, most=MOST_RELATED)
-    return of(consent.visible(get_db(), current_viewer(), at=now(), ids=near)[:most])
+    db, looked = get_db(), MOST_RELATED
+    while True:
+        near = entries.sharing_themes(db, entry.id, most=looked)
+        seen = consent.visible(db, current_viewer(), at=now(), ids=near)[:RELATED]
+        # What is hidden may stand in front of what may be shown: how much there is of it must not show.
+        if len(seen) == RELATED or len(near) < looked:
+            return of(seen)
+        looked *= 10
 
 
 def voice(seen: Iterable[Visible]) -> Voice | None:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from flask import Blueprint, Response, render_template, request, url_for
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from kb import citation, places
+from kb import citation, disclosure, places
 from kb.citation import Citable, CreditLine
 from kb.codes import show_id
+from kb.consent import Audience, Scope, Terms, Visible
 from kb.entries import Kind
 from kb.errors import NotFound
 from kb.languages import pick
@@ -26,6 +28,23 @@ QUOTING = {
     "ask": (False, _l("Do not quote it unless the person agrees each time.")),
     "none": (False, _l("Do not quote it.")),
 }
+# The same and the other uses in a few words, for lists and for files that leave this place (R12 of the protection plan).
+_USES = {
+    Scope.QUOTE: _l("Quoting"),
+    Scope.TEACHING: _l("Teaching"),
+    Scope.RESEARCH: _l("Research"),
+    Scope.SHARE: _l("Passing it on to other systems"),
+    Scope.AI_TRAINING: _l("Training AI models"),
+}
+_SAID = {
+    "yes": _l("allowed"),
+    "no": _l("not allowed"),
+    "none": _l("not allowed"),
+    "ask": _l("only with a yes each time"),
+    "paraphrase": _l("only in other words"),
+    "verbatim": _l("word for word"),
+}
+LICENCE = "CC BY 4.0"
 _BY_EXTENSION = {form.extension: form for form in citation.FORMATS.values()}
 
 
@@ -50,6 +69,19 @@ def credit(opened: Reading) -> CreditLine:
     if attribution == "real_name" and literal:
         return CreditLine("person", literal=literal)
     return CreditLine("anonymous")
+
+
+def allowed(seen: Visible, terms: Terms) -> list[tuple[str, str, bool]]:
+    """Return for each use what it is, what the consent says about it, and whether that is a yes; a public practice has a licence."""
+    free = seen.kind is Kind.GOOD_PRACTICE and seen.audience is Audience.PUBLIC
+    said = [(str(name), terms.choices[scope]) for scope, name in _USES.items()]
+    marks = [(name, str(_SAID[choice]), choice not in ("no", "none")) for name, choice in said]
+    return [*marks, (_("Licence"), LICENCE, True)] if free else marks
+
+
+def label(seen: Visible, terms: Terms) -> str:
+    """Return in one line what the consent allows, in the language of the page, as it goes along with every file."""
+    return "; ".join(f"{name}: {said}" for name, said, _yes in allowed(seen, terms))
 
 
 def organisation_name(opened: Reading) -> str | None:
@@ -78,6 +110,8 @@ def citable(opened: Reading) -> Citable:
         # The summary of a testimony stays here: a file with it would go on when the testimony is taken back.
         summary=opened.text.summary if practice else None,
         translated_from=original if opened.lang != original else None,
+        rights=label(opened.seen, opened.terms),
+        consent={str(scope): opened.terms.choices[scope] for scope in _USES},
     )
 
 
@@ -134,22 +168,26 @@ def meta(opened: Reading) -> list[tuple[str, str]]:
         ("DC.identifier", item["URL"]),
         ("DC.language", item["language"]),
         ("DC.publisher", item["publisher"]),
+        ("DC.rights", label(opened.seen, opened.terms)),
         ("DC.type", "Text"),
     ]
     return [pair for pair in pairs if pair[1]]
 
 
 @blueprint.get("/entries/<entry_id>/cite")
-def panel(entry_id: str) -> str:
+def panel(entry_id: str) -> tuple[str, dict[str, str]]:
     """Show the citation of an entry in every style, with its files."""
     opened = reading.newest(entry_id)
-    return render_template(
+    reading.note(opened, disclosure.Kind.CITE)
+    text = render_template(
         "cite/panel.html",
         opened=opened,
         box=box(opened),
         styles=citation.STYLE_NAMES,
         quoting=QUOTING[opened.terms.quote],
+        reserved=opened.reserved,
     )
+    return text, reading.headers(indexed=False, training=not opened.reserved)
 
 
 @blueprint.get("/entries/<entry_id>.<any('bib','ris','csl.json','txt'):fmt>")
@@ -172,6 +210,8 @@ def _file(opened: Reading, fmt: str, *, name: str) -> Response:
     form = _BY_EXTENSION.get(fmt)
     if form is None:
         raise NotFound("no such format")
+    reading.note(opened, disclosure.Kind.EXPORT)
     answer = Response(form.write(citable(opened), i18n.ui_language()), content_type=f"{form.media_type}; charset=utf-8")
+    answer.headers.update(reading.headers(indexed=False, training=not opened.reserved))
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{form.extension}"'
     return answer

@@ -9,13 +9,12 @@ from babel import Locale
 from flask import Blueprint, render_template, url_for
 from flask_babel import gettext as _
 
-from kb import entries, places, themes
+from kb import places, themes
 from kb.errors import NotFound
 from kb.places import Meeting
 from kb.web import cards, i18n
 from kb.web.cards import Card
 from kb.web.context import get_db
-from kb.web.reading import INDEXED
 
 blueprint = Blueprint("places", __name__)
 
@@ -67,9 +66,8 @@ def region_links() -> dict[str, str]:
 
 def page(template: str, shown: list[Card], **things: Any) -> Answer:
     """Render a page with cards; search engines may list it only when every entry on it allows that."""
-    indexed = cards.indexed(shown)
-    text = render_template(template, cards=shown, indexed=indexed, **things)
-    return (text, INDEXED) if indexed else text
+    indexed, reserved = cards.indexed(shown), cards.reserved(shown)
+    return render_template(template, cards=shown, indexed=indexed, reserved=reserved, **things), cards.headers(shown)
 
 
 @blueprint.get("/themes", endpoint="themes")
@@ -111,7 +109,7 @@ def region(nuts: str) -> Answer:
     """Show a region: where it lies, who works there, and its entries."""
     db = get_db()
     here, seen = places.region(db, nuts), cards.everything()
-    found = cards.among(seen, entries.located(db, region_id=nuts))
+    found = cards.told(seen, region=nuts)
     return page(
         "places/region.html",
         cards.of(found[:MOST_CARDS]),
@@ -145,7 +143,7 @@ def partner(slug: str) -> Answer:
     """Show an organisation: what it is, where it works, and the entries it stands behind."""
     db = get_db()
     body = places.organisation(db, slug)
-    found = cards.among(cards.everything(), entries.located(db, organisation_slug=slug))
+    found = cards.told(cards.everything(), organisation=slug)
     return page(
         "places/partner.html",
         cards.of(found[:MOST_CARDS]),

@@ -15,9 +15,14 @@ class Access(StrEnum):
     EVERYBODY = "everybody"
     SIGNED_IN = "signed_in"
     MODERATOR = "moderator"
+    COLLECTOR = "collector"
+    STEWARD = "steward"
 
 
-E, S, M = Access.EVERYBODY, Access.SIGNED_IN, Access.MODERATOR
+# Who may write down what somebody tells them; administrators look after the machine.
+COLLECTORS = (Role.PRACTITIONER, Role.PARTNER, Role.MODERATOR, Role.STEWARD)
+E, S, M, C = Access.EVERYBODY, Access.SIGNED_IN, Access.MODERATOR, Access.COLLECTOR
+D = Access.STEWARD
 
 POLICY: dict[str, Access] = {
     "static": E,
@@ -43,6 +48,8 @@ POLICY: dict[str, Access] = {
     "places.partners": E,
     "places.partner": E,
     "places.meeting": E,
+    "feeds.sitemap": E,
+    "feeds.atom": E,
     "submit.start": E,
     "submit.testimony": E,
     "submit.testimony_consent": E,
@@ -58,14 +65,40 @@ POLICY: dict[str, Access] = {
     "submit.close": E,
     "receipt.status": E,
     "receipt.act": E,
+    "receipt.choices": E,
+    "receipt.renew": E,
     "receipt.withdraw": E,
+    "receipt.data": E,
+    "receipt.consent_page": E,
+    "receipt.consent_json": E,
     "receipt.close": E,
+    "receipt.leave": E,
     "accounts.login": E,
     "accounts.logout": S,
     "accounts.home": S,
+    "assisted.index": C,
+    "assisted.new": C,
+    "assisted.token": C,
+    "assisted.done": C,
+    "assisted.next_person": C,
+    "assisted.finish": C,
+    "assisted.read_back": C,
     "review.queue": M,
     "review.desk": M,
     "review.act": M,
+    "stewards.board": D,
+    "stewards.handle": D,
+    "stewards.hold": M,
+    "stewards.confirm": D,
+    "stewards.lift": D,
+    "stewards.new_code": D,
+    "stewards.finish_code": D,
+    "stewards.drop_code": D,
+    "stewards.identity": D,
+    "stewards.mail_again": D,
+    "accounts.confirm_recall": S,
+    "accounts.confirm_second": S,
+    "report.entry": E,
 }
 
 
@@ -89,5 +122,9 @@ def _ask() -> Response | None:
             return redirect(url_for("accounts.login"), 303)
         abort(403)
     if access is Access.MODERATOR and account.role not in (Role.MODERATOR, Role.STEWARD):
+        abort(403)
+    if access is Access.STEWARD and account.role is not Role.STEWARD:
+        abort(403)
+    if access is Access.COLLECTOR and account.role not in COLLECTORS:
         abort(403)
     return None

@@ -3,11 +3,11 @@
 from flask import Blueprint, Response, jsonify, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb import citation, entries, notices, places, themes
+from kb import citation, disclosure, entries, notices, places, themes
 from kb.consent import Visible
 from kb.entries import Kind
 from kb.errors import NotFound
-from kb.web import cards, cite, reading
+from kb.web import cards, cite, feeds, promises, reading
 from kb.web.context import config, get_db
 from kb.web.places import region_links
 from kb.web.reading import INDEXED, Reading
@@ -16,6 +16,7 @@ blueprint = Blueprint("public", __name__)
 blueprint.before_request(reading.canonical)
 blueprint.add_app_template_filter(cards.language)
 blueprint.add_app_template_filter(cards.theme_name)
+blueprint.add_app_template_filter(cards.years)
 
 NEWEST = 3
 # Robots that gather texts to train models with; a declaration, no lock (R109 of the protection plan).
@@ -34,7 +35,7 @@ def home() -> Answer:
     by_theme, by_region = cards.by_theme(seen, tree), cards.by_region(seen)
     newest = cards.of([v for v in seen if v.kind is Kind.GOOD_PRACTICE][:NEWEST])
     voice = cards.voice(seen)
-    indexed = cards.indexed(newest, [voice.card] if voice else [])
+    groups = (newest, [voice.card] if voice else [])
     text = render_template(
         "public/home.html",
         themes=[
@@ -48,9 +49,10 @@ def home() -> Answer:
         links=region_links(),
         counts=by_region,
         numbers=_numbers(seen, by_region),
-        indexed=indexed,
+        indexed=cards.indexed(*groups),
+        reserved=cards.reserved(*groups),
     )
-    return (text, INDEXED) if indexed else text
+    return text, cards.headers(*groups)
 
 
 def _numbers(seen: list[Visible], by_region: dict[str, int]) -> dict[str, int]:
@@ -85,6 +87,7 @@ def versions(entry_id: str) -> str:
 
 def _entry(opened: Reading) -> Answer:
     """Render the page of an entry by its kind."""
+    reading.note(opened, disclosure.Kind.VIEW)
     db, facts = get_db(), opened.entry
     tree = themes.tree(db)
     text = render_template(
@@ -101,10 +104,12 @@ def _entry(opened: Reading) -> Answer:
         meta=cite.meta(opened),
         canonical=reading.address(opened, version=False),
         quoting=cite.QUOTING[opened.terms.quote],
+        allowed=cite.allowed(opened.seen, opened.terms),
+        reserved=opened.reserved,
         form_version=notices.shown(db, opened.terms.notice_id)[0],
         related=cards.related(facts),
     )
-    return (text, INDEXED) if opened.indexed else text
+    return text, opened.headers
 
 
 @blueprint.get("/about")
@@ -116,7 +121,15 @@ def about() -> Answer:
 @blueprint.get("/about/protection")
 def protection() -> Answer:
     """Say what is done to protect those who tell, and what can not be done."""
-    return render_template("public/protection.html"), INDEXED
+    numbers = sorted({number for promise in promises.PROMISES for number in promise.checks}, key=lambda n: int(n[1:]))
+    page = render_template(
+        "public/protection.html",
+        promises=promises.PROMISES,
+        limits=promises.LIMITS,
+        numbers=numbers,
+        checks=promises.checks(),
+    )
+    return page, INDEXED
 
 
 @blueprint.get("/accessibility")
@@ -155,7 +168,9 @@ def patterns() -> str:
 def robots() -> Response:
     """Tell robots that train models to stay away; each page says by itself whether it may be listed."""
     refused = "\n".join(f"User-agent: {name}" for name in TRAINING_ROBOTS)
-    return Response(f"{refused}\nDisallow: /\n\nUser-agent: *\nDisallow:\n", content_type="text/plain; charset=utf-8")
+    sitemap = feeds.base() + url_for("feeds.sitemap")
+    text = f"{refused}\nDisallow: /\n\nUser-agent: *\nDisallow:\n\nSitemap: {sitemap}\n"
+    return Response(text, content_type="text/plain; charset=utf-8")
 
 
 @blueprint.get("/favicon.ico")

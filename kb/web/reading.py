@@ -7,17 +7,22 @@ from urllib.parse import urlencode
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from kb import codes, consent, entries, tombstones, translations
+from kb import codes, consent, disclosure, entries, tombstones, translations
+from kb.accounts import Role
 from kb.codes import show_id
-from kb.consent import REACH, Audience, Scope, Terms, Visible
+from kb.consent import Audience, Scope, Terms, Visible
+from kb.db import transaction
 from kb.entries import Entry, Kind, Revision, Text
 from kb.errors import NotFound
 from kb.web import i18n
-from kb.web.context import config, current_viewer, get_db, now
+from kb.web.context import config, current_account, current_viewer, get_db, now
 
 # What the header says for pages that search engines may list; a cached copy would outlive a withdrawal. All other answers say
 # "noindex" (kb.web.security).
 INDEXED = {"X-Robots-Tag": "index, noarchive"}
+# Says that nobody may mine a text without asking (TDM Reservation Protocol of the W3C; Art. 4(3) of Directive (EU) 2019/790).
+RESERVED = {"tdm-reservation": "1"}
+_STAFF = (Role.MODERATOR, Role.STEWARD)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,21 @@ class Reading:
     def indexed(self) -> bool:
         """Say whether search engines may list it: the consent allows it, everybody may read it, and it is the newest version."""
         return self.terms.search_engines and self.seen.audience is Audience.PUBLIC and self.newest
+
+    @property
+    def reserved(self) -> bool:
+        """Say whether models may not be trained with it."""
+        return not self.terms.allows(Scope.AI_TRAINING)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return what answers with this text tell machines."""
+        return headers(indexed=self.indexed, training=not self.reserved)
+
+
+def headers(*, indexed: bool, training: bool) -> dict[str, str]:
+    """Return what an answer tells machines about the texts in it: whether to list them, whether to train with them."""
+    return (INDEXED if indexed else {}) | ({} if training else RESERVED)
 
 
 def canonical() -> Response | None:
@@ -87,25 +107,35 @@ def newest(shown_id: str) -> Reading:
     seen = found[0]
     return _reading(
         seen,
-        entries.get(db, entry_id),
+        consent.faces(db, [seen])[0],
         entries.revision(db, entry_id, seen.seq),
         consent.terms(db, [seen.consent_id])[seen.consent_id],
     )
 
 
 def _had_reached(entry_id: str) -> bool:
-    """Say whether an entry was ever shown to this viewer; of all others nobody learns that they existed.
-
-    After a withdrawal the consent still says for whom the text was last.
-    """
+    """Say whether an entry was ever shown to this viewer; of all others nobody learns that they existed."""
     db = get_db()
     held = consent.facts(db, entry_id)
-    return (
-        held is not None
-        and entries.get(db, entry_id).published_at is not None
-        and (held.embargo_until is None or held.embargo_until <= now())
-        and held.scopes[Scope.AUDIENCE][0] in REACH[current_viewer()]
-    )
+    if held is None or held.held or held.embargo_until is not None or entries.get(db, entry_id).published_at is None:
+        return False
+    return current_viewer().sees(*_last_audience(entry_id))
+
+
+def _last_audience(entry_id: str) -> tuple[str, str]:
+    """Return for whom a text was last, and since when under the same notice.
+
+    Not from the answers in force: a withdrawal has its own time, and a partner that came in between was never told of.
+    """
+    db = get_db()
+    given = [
+        event
+        for record in consent.history(db, entry_id)
+        for event in consent.events(db, record.id)
+        if event.scope == Scope.AUDIENCE and event.to_state in consent.GIVEN
+    ]
+    last = given[-1]
+    return last.value, min(e.at for e in given if (e.value, e.notice_id) == (last.value, last.notice_id))
 
 
 def at_version(shown_id: str, version: int) -> Reading | None:
@@ -124,6 +154,26 @@ def at_version(shown_id: str, version: int) -> Reading | None:
     if present.entry.kind is Kind.TESTIMONY or revision.erased_at is not None:
         return None
     return _reading(present.seen, present.entry, revision, present.terms)
+
+
+def note(opened: Reading, how: disclosure.Kind) -> None:
+    """Write, once a month, that an organisation got to see a version; of everybody else nothing is written.
+
+    A page that is read again in the same month writes nothing (docs/decisions/0009-disclosure-on-read.md).
+
+    Raises:
+        NotFound: when it was taken back since it was opened: whoever is not on the list would not be told to remove it.
+    """
+    account = current_account()
+    if account is None or account.organisation_slug is None or account.role in _STAFF:
+        return
+    db, at, entry_id, slug = get_db(), now(), opened.entry.id, account.organisation_slug
+    if disclosure.known(db, entry_id, slug, how, opened.version, at=at):
+        return
+    with transaction(db):
+        if not consent.visible(db, current_viewer(), at=at, ids=[entry_id]):
+            raise NotFound("no such entry")
+        disclosure.note(db, entry_id, slug, how, opened.version, at=at)
 
 
 def superseded(shown_id: str) -> tuple[str, int]:

@@ -1,33 +1,28 @@
 """Show moderators what waits, and let them read, edit and decide: the review queue and the desk."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from kb import accounts, codes, entries, moderation, places, themes, translations, workflow
+from kb import accounts, codes, entries, hands, moderation, notices, places, stewardship, themes, translations
 from kb.accounts import Account
 from kb.db import Database
-from kb.entries import Entry, Kind, State, Text
+from kb.entries import Entry, State, Text
 from kb.errors import Busy, Conflict, ConsentMissing, Invalid, KBError, NotAllowed, NotFound, WrongState
-from kb.languages import pick
 from kb.moderation import Action
 from kb.screening import screen
-from kb.web.context import current_account, get_db, now
-from kb.web.desk import OPEN, Desk, agreed, days, gather, sentence, step_name
+from kb.web.context import config, current_account, get_db, now
+from kb.web.deeds import DEEDS
+from kb.web.desk import HOLDS, OPEN, WORRIES, Desk, agreed, days, gather, sentence, step_name
 from kb.web.difference import side_by_side
 from kb.web.errors import STATUS
 from kb.web.filters import STATES
 from kb.web.forms import review as forms
-from kb.web.forms.fields import select_choices
 from kb.web.forms.review import DeskForm
 from kb.web.i18n import ui_language
-from kb.workflow import Hand
 
 blueprint = Blueprint("review", __name__)
 
@@ -81,6 +76,7 @@ def queue() -> str:
         regions=places.regions(db),
         page=page,
         last_page=last_page,
+        safety=stewardship.waiting(db, at=now()).count if me.role is accounts.Role.STEWARD else None,
         said=_said(db, me, request.args.get("about", "")),
     )
 
@@ -102,13 +98,14 @@ def _piles(db: Database, me: Account, *, with_done: bool = False) -> dict[Tab, l
 
 
 def _lines(db: Database, me: Account, pile: list[Entry]) -> list[Line]:
-    texts = entries.revisions_at(db, [(e.id, e.seq) for e in pile])
+    # What was taken back is not read any more, also while it can still be undone.
+    texts = entries.revisions_at(db, [(e.id, e.seq) for e in pile if e.state is not State.WITHDRAWN])
     taken, names = moderation.claims(db, [e.id for e in pile]), accounts.names(db)
     lines = []
     for entry in pile:
         first = moderation.recommended_by(db, entry.id, entry.seq)
         free = entry.state in OPEN and entry.id not in taken
-        text = texts[entry.id].text
+        text = texts[entry.id].text if entry.id in texts else Text(entry.lang, "", "", {})
         holder = names.get(taken[entry.id]) if entry.id in taken else None
         lines.append(
             Line(
@@ -139,7 +136,7 @@ def _said(db: Database, me: Account, about: str) -> tuple[str, str] | None:
 @blueprint.get("/moderation/<entry_id>")
 def desk(entry_id: str) -> str:
     """Show one entry with everything a decision needs."""
-    return _page(_entry(entry_id))
+    return _page(entry_of(entry_id))
 
 
 def _me() -> Account:
@@ -148,8 +145,8 @@ def _me() -> Account:
     return account
 
 
-def _entry(entry_id: str) -> Entry:
-    """Load an entry for a moderator.
+def entry_of(entry_id: str) -> Entry:
+    """Load an entry for a moderator, by its id as it was typed.
 
     Raises:
         NotFound: when there is none.
@@ -179,21 +176,27 @@ def _page(entry: Entry, typed: DeskForm | None = None, error: KBError | None = N
     compared = side_by_side(old, new)
     in_newest = translations.of(db, [(entry.id, entry.seq)]).get(entry.id, {}).values()
     view = request.args.get("view", "")
+    piles = _piles(db, held.me, with_done=entry.state in _DONE)
     return render_template(
         "moderation/desk.html",
         desk=held,
         view=view if view in VIEWS else VIEWS[0],
         saved=request.args.get("saved", ""),
-        waiting=len(_piles(db, held.me)[Tab.TODO]),
+        waiting=len(piles[Tab.TODO]),
+        beside=_beside(piles, entry),
         forms=shown,
         typed=typed,
         error=error,
-        told=_told(error, held, "edit" if typed.action == "file_under" else typed.action) if error and typed else [],
+        told=_told(error, held, _ACT_OF.get(typed.action, typed.action)) if error and typed else [],
         meantime=meantime,
         changes=sum(row.changed for lines in compared.values() for row in lines),
         rows=side_by_side(old, old) if view == "original" else compared,
-        agreed=agreed(db, held),
-        thread=moderation.messages(db, entry.id),
+        agreed=agreed(db, held, at=now()),
+        ticks=forms.SPECIAL_TICKS,
+        HOLDS=HOLDS,
+        WORRIES=WORRIES,
+        wording=notices.current(entry.kind, ui_language(), notices.facts(config(), ["–"])).scopes,
+        thread=[] if held.gone else moderation.messages(db, entry.id),
         trail=[(row, sentence(row, held.names)) for row in moderation.history(db, entry.id)],
         others=list(in_newest),
         lost=not in_newest and bool(translations.of(db, [(entry.id, held.first.seq)])),
@@ -202,120 +205,54 @@ def _page(entry: Entry, typed: DeskForm | None = None, error: KBError | None = N
     )
 
 
+def _beside(piles: dict[Tab, list[Entry]], entry: Entry) -> tuple[Entry | None, Entry | None]:
+    """Return what lies before and after an entry in its pile."""
+    pile = next((found for found in piles.values() if entry.id in {e.id for e in found}), [])
+    place = next((n for n, e in enumerate(pile) if e.id == entry.id), None)
+    if place is None:
+        return None, None
+    return pile[place - 1] if place else None, pile[place + 1] if place + 1 < len(pile) else None
+
+
+# Which action of the state table an act without a row of its own belongs to.
+_ACT_OF = {"file_under": Action.EDIT, "checklist": Action.EDIT}
+
+
 def _told(error: KBError, held: Desk, action: str) -> list[str]:
     """Say in whole sentences why an act was refused; faults of fields are told at the fields."""
     if isinstance(error, Invalid):
         return []
-    if isinstance(error, ConsentMissing):
-        return [_("No consent is in force. Without it nothing can be published.")]
     if isinstance(error, Busy):
         return [_("The database is busy. Please try again in a moment.")]
+    if action not in held.actions and not held.why_not(action):
+        return [_("It stands elsewhere by now: %(state)s.", state=STATES[held.entry.state])]
+    if isinstance(error, ConsentMissing) and held.terms is None:
+        return [_("No consent is in force. Without it nothing can be published.")]
+    changed = _("The text was changed while you looked at it. Please read the newer text, then decide again.")
+    if isinstance(error, Conflict) and held.mine:
+        return [changed, *held.why_not(action)]
     if why := held.why_not(action):
         return why
-    if action not in held.actions:
-        return [_("It stands elsewhere by now: %(state)s.", state=STATES[held.entry.state])]
-    return [_("The text was changed while you looked at it. Please read the newer text, then decide again.")]
+    if isinstance(error, ConsentMissing) and action == Action.EDIT:
+        return [
+            _(
+                "The narrator wants nobody to change the words. You can only put a mark such as [name] or [place] in place of a passage."
+            )
+        ]
+    return [changed]
 
 
 # ---------- acting ----------
 
 
-@dataclass(frozen=True)
-class Deed:
-    """What a form of the desk does: how it is made, which function of the workflow it calls, and where one goes on."""
-
-    make: Callable[[Desk, "MultiDict[str, str] | None"], DeskForm]
-    do: Callable[[Database, Desk, Any, Hand], object]
-    stay: bool = False
-
-
-def _plain(action: Action, form: type[DeskForm] = DeskForm) -> Callable[[Desk, "MultiDict[str, str] | None"], DeskForm]:
-    """Return a maker of forms that know which text stood on the page."""
-
-    def make(held: Desk, sent: "MultiDict[str, str] | None") -> DeskForm:
-        return form(action, sent, None if sent else {"seen": str(held.newest.seq), "text_hash": held.newest.sha256})
-
-    return make
-
-
-def _text_form(held: Desk, sent: "MultiDict[str, str] | None") -> DeskForm:
-    form = forms.TestimonyForm if held.entry.kind is Kind.TESTIMONY else forms.PracticeForm
-    fields = forms.text_fields(held.newest.text)
-    return form(Action.EDIT, sent, fields if sent else fields | {"seen": str(held.newest.seq)})
-
-
-def _file_form(held: Desk, sent: "MultiDict[str, str] | None") -> DeskForm:
-    form = forms.FileForm("file_under", sent, forms.file_fields(held.entry))
-    named = [(r.id, pick(r.names, ui_language())) for r in places.regions(get_db()).values()]
-    form.region.choices = select_choices([("", _("not said")), *named])
-    return form
-
-
-def _reason(form: Any) -> str | None:
-    return form.reason.sound() or None
-
-
-DEEDS: dict[str, Deed] = {
-    Action.CLAIM: Deed(
-        _plain(Action.CLAIM), lambda db, d, _f, hand: workflow.claim(db, d.entry.id, hand, at=now()), stay=True
-    ),
-    Action.PUT_BACK: Deed(
-        _plain(Action.PUT_BACK), lambda db, d, _f, hand: workflow.put_back(db, d.entry.id, hand, at=now())
-    ),
-    Action.EDIT: Deed(
-        _text_form,
-        lambda db, d, f, hand: workflow.edit(db, d.entry.id, f.text(d.newest.text), hand, seen=f.seen_number, at=now()),
-        stay=True,
-    ),
-    "file_under": Deed(
-        _file_form, lambda db, d, f, hand: workflow.file_under(db, d.entry.id, hand, **f.facts(), at=now()), stay=True
-    ),
-    Action.ASK: Deed(
-        _plain(Action.ASK, forms.AskForm),
-        lambda db, d, f, hand: workflow.ask(db, d.entry.id, f.message.sound(), hand, reason=f.reason.sound(), at=now()),
-    ),
-    Action.RECOMMEND: Deed(
-        _plain(Action.RECOMMEND, forms.JudgeForm),
-        lambda db, d, f, hand: workflow.recommend(
-            db, d.entry.id, hand, seen=f.seen_number, reason=_reason(f), at=now()
-        ),
-    ),
-    Action.APPROVE: Deed(
-        _plain(Action.APPROVE, forms.JudgeForm),
-        lambda db, d, f, hand: workflow.approve(db, d.entry.id, hand, seen=f.seen_number, reason=_reason(f), at=now()),
-    ),
-    Action.REJECT: Deed(
-        _plain(Action.REJECT, forms.RejectForm),
-        lambda db, d, f, hand: workflow.reject(
-            db, d.entry.id, hand, seen=f.seen_number, reason=f.reason.sound(), at=now()
-        ),
-    ),
-    Action.RELEASE_ORALLY: Deed(
-        _plain(Action.RELEASE_ORALLY, forms.OralForm),
-        lambda db, d, f, hand: workflow.release_orally(
-            db, d.entry.id, hand, text_hash=f.text_hash.data or "", reason=f.reason.sound(), at=now()
-        ),
-    ),
-    Action.REVISE: Deed(
-        _plain(Action.REVISE, forms.ReasonForm),
-        lambda db, d, f, hand: workflow.revise(db, d.entry.id, hand, reason=f.reason.sound(), at=now()),
-        stay=True,
-    ),
-    Action.RETIRE: Deed(
-        _plain(Action.RETIRE, forms.ReasonForm),
-        lambda db, d, f, hand: workflow.retire(db, d.entry.id, hand, reason=f.reason.sound(), at=now()),
-    ),
-}
-
-
 @blueprint.post("/moderation/<entry_id>/<action>")
 def act(entry_id: str, action: str) -> Response | tuple[str, int]:
     """Do one thing to an entry; what was typed comes back with the reason when it can not be done."""
-    entry = _entry(entry_id)
+    entry = entry_of(entry_id)
     deed = DEEDS.get(action)
     if deed is None:
         raise NotFound("no such action")
-    db, hand = get_db(), workflow.moderator(_me())
+    db, hand = get_db(), hands.moderator(_me())
     held = gather(db, _me(), entry, at=now())
     form = deed.make(held, request.form)
     try:

@@ -15,7 +15,7 @@ from kb.search import Answer, Query, snippets
 from kb.search.queries import LONGEST_QUERY, MOST_WORDS, SHORTEST_PREFIX, Understood
 from kb.search.snippets import Passage, Run
 from kb.themes import Theme
-from kb.web import cards, filters, i18n
+from kb.web import cards, filters, i18n, reading
 from kb.web.cards import Card
 from kb.web.context import current_viewer, get_db, get_search, now
 from kb.web.forms import search as form
@@ -103,7 +103,7 @@ class Found:
 
 
 @blueprint.get("/search")
-def results() -> str | tuple[str, int]:
+def results() -> tuple[str, int] | tuple[str, dict[str, str]]:
     """Show a page of results; everything it depends on is in its address."""
     db = get_db()
     names = Names(themes.tree(db), places.regions(db), places.organisations(db))
@@ -113,11 +113,14 @@ def results() -> str | tuple[str, int]:
         chips = _chips(query, answer, names)
     except Busy:
         return render_template("search/busy.html", query=query), 503
-    return render_template(
+    found = _found(answer)
+    reserved = cards.reserved([hit.card for hit in found])
+    text = render_template(
         "search/results.html",
         query=query,
         answer=answer,
-        found=_found(answer),
+        found=found,
+        reserved=reserved,
         facets={name: _choices(name, query, answer, names) for name in form.FILTERS},
         years=_years(answer, query),
         chips=chips,
@@ -125,6 +128,7 @@ def results() -> str | tuple[str, int]:
         names=names,
         form=form,
     )
+    return text, reading.headers(indexed=False, training=not reserved)
 
 
 def _find(query: Query) -> Answer:

@@ -38,10 +38,13 @@ find("form[data-autosave]").forEach((form) => {
   document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") save(true); });
 });
 
-// Leave without a way back: the button, or Shift three times.
+// Leave without a way back: the button, or Shift three times. An opened receipt is closed on the way out, by the form around it.
 const leave = document.querySelector("[data-exit]");
 if (leave) {
-  const go = () => window.location.replace(leave.href);
+  const go = () => {
+    if (leave.form) navigator.sendBeacon(leave.form.action, new FormData(leave.form));
+    window.location.replace(leave.href || leave.dataset.exit);
+  };
   leave.addEventListener("click", (event) => { event.preventDefault(); go(); });
   let shifts = [];
   document.addEventListener("keyup", (event) => {
@@ -57,3 +60,9 @@ if (code instanceof HTMLInputElement && window.location.hash.length > 20) {
   code.value = decodeURIComponent(window.location.hash.slice(1));
   history.replaceState(null, "", window.location.pathname);
 }
+
+// The part for people under 18 opens when somebody says that they are, and folds again when not.
+const minor = document.querySelector("[data-minor]");
+find("input[name=age_group]").forEach((radio) => {
+  radio.addEventListener("change", () => { if (minor) minor.open = radio.value === "minor"; });
+});

@@ -208,7 +208,7 @@ def test_what_is_typed_is_saved_by_itself(site: Site, tab: Callable[..., Page]) 
     expect(page.locator("#context")).to_have_value("A sentence that nobody sent")
 
 
-def test_after_leaving_the_way_back_shows_nothing(site: Site, tab: Callable[..., Page]) -> None:
+def test_r72_after_leaving_the_way_back_shows_nothing(site: Site, tab: Callable[..., Page]) -> None:
     """Whoever closes the receipt and hands the phone back leaves no page that the back button could show."""
     made = factories.testimony(site.db, title="Nobody else sees this")
     page = tab(viewport=PHONE)

@@ -62,8 +62,9 @@ def publish(
         )
         for other in others:
             translations.add(db, entry_id, 1, other, state="human", author_id=None, at=at)
-        held = Grant(notice_id=notice.id, lang=notice.lang, audience=Audience(audience), **(grant or {}))
-        consent.record(db, entry_id, held, NARRATOR, at=at, months=months)
+        choices = factories.OPEN | {"audience": audience} | (grant or {})
+        held = Grant(notice_id=notice.id, lang=notice.lang, choices=choices)
+        consent.record(db, entry_id, kind, held, NARRATOR, at=at, months=months)
         _release(db, entry_id, text, 1, at=at)
         if ticket:
             outbox.add(db, entry_id, at=at)

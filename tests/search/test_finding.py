@@ -15,6 +15,9 @@ from tests.search import making
 from tests.search.making import AT, LATER, practice, publish, story
 
 
+EYES = (Viewer.PUBLIC, Viewer.PARTNER, Viewer.MODERATOR)
+
+
 def found(answer: Answer) -> list[str]:
     return [hit.entry_id for hit in answer.hits]
 
@@ -245,7 +248,7 @@ def test_counts_are_those_of_what_is_shown(config: Config, db: Database, search:
         del texts[gone]
         making.withdraw(db, gone, at=AT)
     index.sync(config, db, AT)
-    for viewer in Viewer:
+    for viewer in EYES:
         allowed = {v.entry_id for v in consent.visible(db, viewer, at=AT)}
         for _ in range(40):
             asked = chance.sample(making.WORDS, chance.choice((1, 2, 3)))
@@ -277,7 +280,7 @@ def test_who_sees_what(config: Config, db: Database, search: Search) -> None:
     for audience in consent.Audience:
         publish(db, story("tea"), audience=audience)
     index.sync(config, db, AT)
-    assert [search.find(db, Query("tea"), viewer, AT).total for viewer in Viewer] == [1, 2, 3]
+    assert [search.find(db, Query("tea"), viewer, AT).total for viewer in EYES] == [1, 2, 3]
 
 
 def test_r17_an_index_with_a_restricted_entry_in_it_leaks_nothing(config: Config, db: Database, search: Search) -> None:

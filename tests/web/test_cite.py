@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from kb.db import Database
+from kb import choices
+from kb.consent import Scope
+from kb.db import Database, now
 from kb.entries import Text
 from tests import factories
 from tests.factories import Made
@@ -20,7 +22,6 @@ MEDIA_TYPES = {
 # What the consent says about the name, and the author in the reference.
 CREDITS = [
     ({"attribution": "anonymous"}, None),
-    ({"attribution": "anonymous", "credit": "Forgotten Name"}, None),  # a name that may not be shown stays out
     ({"attribution": "pseudonym", "credit": "Amal"}, [{"literal": "Amal"}]),
     ({"attribution": "real_name", "credit": "Amina Haddad"}, [{"literal": "Amina Haddad"}]),
 ]
@@ -75,12 +76,20 @@ def test_only_the_public_credit_line_is_cited(
     made = factories.testimony(db, **terms)
 
     assert item(sam, made).get("author") == author
-    pages = [sam.page(f"/entries/{shown(made)}{rest}") for rest in ("", "/cite", "/v/1")]
-    assert all("Forgotten Name" not in page.html for page in pages)
-    names = [content for name, content in meta(pages[0]) if name == "citation_author"]
+    names = [content for name, content in meta(sam.page(f"/entries/{shown(made)}")) if name == "citation_author"]
     assert names == (
         [f"{n}," if " " in n else n for a in author for n in [a["literal"]]] if isinstance(author, list) else []
     )
+
+
+def test_a_name_that_was_taken_back_is_cited_no_more(sam: Visitor, db: Database) -> None:
+    made = factories.testimony(db, attribution="real_name", credit="Amina Haddad")
+    assert "Amina" in sam.open(f"/entries/{shown(made)}.ris").get_data(as_text=True)
+
+    choices.narrow(db, made.id, {Scope.ATTRIBUTION: "anonymous"}, at=now())
+
+    for rest in ("", "/v/1", "/cite", "/versions", *(f".{extension}" for extension in MEDIA_TYPES)):
+        assert "Amina" not in sam.open(f"/entries/{shown(made)}{rest}").get_data(as_text=True), rest
 
 
 def test_a_practice_is_cited_under_its_organisation(sam: Visitor, db: Database) -> None:

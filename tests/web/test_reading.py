@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from kb import accounts, entries, workflow
+from kb import accounts, choices, disclosure, entries, hands, withdrawal, workflow
 from kb.config import Config
 from kb.db import Database, now, transaction, write
 from kb.entries import Kind, Text
 from kb.search import indexer
+from kb.web import cards
 from tests import factories
 from tests.factories import Made
 from tests.pages import Page, Visitor, text_of
@@ -38,14 +39,16 @@ def robots(page: Page) -> tuple[str, str]:
 
 def new_text(db: Database, made: Made, text: Text) -> int:
     """Put a second text through the whole review, release it, and return the number of its revision."""
-    marek, lina = (workflow.moderator(accounts.by_email(db, factories.CAST[who][0])) for who in ("marek", "lina"))
+    marek, lina = (hands.moderator(accounts.by_email(db, factories.CAST[who][0])) for who in ("marek", "lina"))
     workflow.revise(db, made.id, marek, reason="the author asked for it", at=now())
     # Neither of the two who review it wrote it.
     with transaction(db):
         seq = entries.add_revision(db, made.id, text, author_kind="narrator", author_id=None, at=now())
     if entries.get(db, made.id).kind is Kind.TESTIMONY:
+        factories.check(db, made.id, marek)
         workflow.recommend(db, made.id, marek, seen=seq, at=now())
         workflow.claim(db, made.id, lina, at=now())
+        factories.check(db, made.id, lina)
         workflow.approve(db, made.id, lina, seen=seq, at=now())
     else:
         workflow.approve(db, made.id, marek, seen=seq, at=now())
@@ -282,7 +285,7 @@ def test_what_is_taken_back_is_gone_with_the_next_request(
     indexer.once(config)
     assert "Lighthouse" in sam.page("/search?q=beacons").main
 
-    workflow.withdraw(db, made.id, at=now())  # and no indexer runs
+    withdrawal.withdraw(db, made.id, at=now())  # and no indexer runs
 
     for visitor in (sam, marek):
         for rest in OUTPUTS:
@@ -307,7 +310,7 @@ def test_what_is_taken_back_is_gone_with_the_next_request(
 @pytest.mark.parametrize("audience", ["public", "moderators"])
 def test_what_was_never_public_leaves_no_trace(visit: Visit, db: Database, state: str, audience: str) -> None:
     made = factories.testimony(db, state=state, audience=audience)
-    workflow.withdraw(db, made.id, at=now())
+    withdrawal.withdraw(db, made.id, at=now())
 
     for who in VIEWERS:
         for rest in OUTPUTS:
@@ -321,7 +324,7 @@ def test_what_is_taken_back_is_gone_only_for_those_it_had_reached(
     made = factories.testimony(db, audience=audience)
     paused = factories.practice(db, audience=audience, state="paused")
     for entry in (made, paused):
-        workflow.withdraw(db, entry.id, at=now())
+        withdrawal.withdraw(db, entry.id, at=now())
 
     for who in VIEWERS:
         for entry in (made, paused):
@@ -332,7 +335,7 @@ def test_what_is_taken_back_before_its_day_leaves_no_trace(sam: Visitor, marek: 
     made = factories.testimony(db)
     with transaction(db):
         write(db, "UPDATE consent SET embargo_until = '2999-01-01T00:00:00Z' WHERE entry_id = ?", (made.id,))
-    workflow.withdraw(db, made.id, at=now())
+    withdrawal.withdraw(db, made.id, at=now())
 
     for visitor in (sam, marek):
         assert visitor.open(address(made)).status_code == 404
@@ -350,7 +353,7 @@ def test_what_is_retired_is_gone(sam: Visitor, db: Database) -> None:
 
 
 def test_an_old_version_of_a_practice_can_be_read(sam: Visitor, db: Database) -> None:
-    made = factories.practice(db, title="First words", search_engines=True)
+    made = factories.practice(db, title="First words", search_engines="yes")
     new_text(db, made, replace(entries.revision(db, made.id, 1).text, title="Second words"))
 
     assert sam.page(address(made)).h1 == "Second words"
@@ -386,14 +389,14 @@ def test_it_hides_an_old_version_of_a_testimony(sam: Visitor, marek: Visitor, db
 @pytest.mark.parametrize(
     "audience, allowed, wanted",
     [
-        ("public", True, "index, noarchive"),  # the consent allows it
-        ("public", False, "noindex, noarchive"),  # it does not
-        ("partners", True, "noindex, noarchive"),  # it does, but not everybody may read it
+        ("public", "yes", "index, noarchive"),  # the consent allows it
+        ("public", "no", "noindex, noarchive"),  # it does not
+        ("partners", "yes", "noindex, noarchive"),  # it does, but not everybody may read it
     ],
 )
 @pytest.mark.parametrize("make", [factories.testimony, factories.practice])
 def test_search_engines_need_the_consent(
-    visit: Visit, db: Database, make: Callable[..., Made], audience: str, allowed: bool, wanted: str
+    visit: Visit, db: Database, make: Callable[..., Made], audience: str, allowed: str, wanted: str
 ) -> None:
     made = make(
         db,
@@ -414,15 +417,193 @@ def test_search_engines_need_the_consent(
         assert robots(jonas.page(address(made) + rest))[0] == "noindex, noarchive"
 
 
+@pytest.mark.parametrize("make", [factories.testimony, factories.practice])
+@pytest.mark.parametrize("answer, wanted", [("no", "1"), ("yes", None)])
+def test_r109_models_are_not_trained_without_a_yes(
+    sam: Visitor, db: Database, config: Config, make: Callable[..., Made], answer: str, wanted: str | None
+) -> None:
+    """The reservation stands in the header, for whatever kind of file, and in the page."""
+    made = make(db, ai_training=answer, share="yes", themes=("crafts",), title="Beacon", organisation="test-association")
+    indexer.once(config)
+
+    pages = [address(made) + rest for rest in ("", "/v/1", "/cite")]
+    lists = ["/", "/search?q=beacon", "/themes/crafts", "/regions/DE80L", "/partners/test-association"]
+    files = [address(made) + rest for rest in (".bib", ".ris", ".csl.json", ".txt", "/v/1.bib")] + ["/feed.atom"]
+    for url in [*pages, *lists]:
+        found = [e.get("content") for e in sam.page(url).all("meta", name="tdm-reservation")]
+        assert found == ([wanted] if wanted else []), url
+    for url in [*pages, *lists, *files]:
+        assert sam.open(url).headers.get("tdm-reservation") == wanted, url
+
+
+def test_one_entry_that_says_no_reserves_a_whole_page(sam: Visitor, db: Database) -> None:
+    factories.practice(db, ai_training="yes", search_engines="yes", themes=("crafts",))
+    assert "tdm-reservation" not in sam.open("/themes/crafts").headers
+
+    factories.practice(db, ai_training="no", search_engines="no", themes=("crafts",))
+
+    assert sam.open("/themes/crafts").headers["tdm-reservation"] == "1"
+    assert sam.open("/themes/crafts").headers["X-Robots-Tag"] == "noindex, noarchive"
+
+
+# ---------- what the consent allows ----------
+
+USES = ["Quoting", "Teaching", "Research", "Passing it on to other systems", "Training AI models"]
+
+
+@pytest.mark.parametrize(
+    "answers, words",
+    [
+        # nothing was agreed to
+        ({}, ["not allowed"] * 5),
+        # everything was
+        (
+            {"quote": "verbatim", "teaching": "yes", "research": "yes", "share": "yes", "ai_training": "yes"},
+            ["word for word", "allowed", "allowed", "allowed", "allowed"],
+        ),
+        # one thing at a time
+        ({"quote": "ask", "teaching": "yes"}, ["only with a yes each time", "allowed", *["not allowed"] * 3]),
+        ({"quote": "paraphrase", "share": "yes"}, ["only in other words", *["not allowed"] * 2, "allowed", "not allowed"]),
+    ],
+)
+def test_r12_the_page_says_what_the_consent_allows(
+    sam: Visitor, db: Database, answers: dict[str, str], words: list[str]
+) -> None:
+    for made in (factories.testimony(db, **answers), factories.practice(db, audience="public", **answers)):
+        page = sam.page(address(made))
+        names = [text_of(dt) for dl in page.all("dl", klass="kv") for dt in dl.iter("dt")]
+        said = dict(zip(names, [text_of(dd) for dl in page.all("dl", klass="kv") for dd in dl.iter("dd")], strict=True))
+        assert [said[use] for use in USES] == words
+        assert ("Licence" in said) is ("allows everybody else more" in page.main)
+
+
+# ---------- place and time ----------
+
+
+def test_a_decade_and_a_country_are_shown_in_their_place(sam: Visitor, db: Database, config: Config) -> None:
+    made = factories.testimony(
+        db, place="country", time="decade", year=2017, region="LT027", themes=("crafts",), title="Beacon", quote="verbatim"
+    )
+    factories.practice(db, themes=("crafts",))
+    indexer.once(config)
+
+    for ui, country in {"en": "Lithuania", "de": "Litauen", "pl": "Litwa", "lt": "Lietuva", "sv": "Litauen"}.items():
+        page = sam.page(f"{address(made)}?ui={ui}")
+        assert country in page.main and "2010–2019" in page.main
+        card = text_of(sam.page(f"/themes/crafts?ui={ui}").all("article", klass="t")[0])
+        assert country in card and "2010–2019" in card
+        assert country in text_of(sam.page(f"/?ui={ui}").one("figure", klass="bigq"))
+    for url in (address(made), "/themes/crafts", "/search?q=beacon", "/", "/regions/LT027"):
+        html = sam.page(f"{url}{'&' if '?' in url else '?'}ui=en").main
+        assert "2017" not in html, url
+        assert "Tauragė" not in html.replace("Tauragė County: 0", "") or url in ("/", "/regions/LT027"), url
+    assert "Beacon" not in sam.page("/regions/LT027").main
+
+
+@pytest.mark.parametrize(
+    "place, time, told",
+    [
+        ("region", "year", "Tauragė County 2017"),
+        ("country", "year", "Lithuania 2017"),
+        ("region", "decade", "Tauragė County 2010–2019"),
+        ("country", "decade", "Lithuania 2010–2019"),
+    ],
+)
+def test_place_and_time_are_as_exact_as_agreed(sam: Visitor, db: Database, place: str, time: str, told: str) -> None:
+    made = factories.testimony(db, place=place, time=time, year=2017, region="LT027")
+
+    assert told in sam.page(address(made)).main
+
+
+def test_what_is_related_does_not_depend_on_what_is_hidden(
+    sam: Visitor, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "MOST_RELATED", 2)
+    made = factories.practice(db, title="The one", themes=("music", "theatre"))
+    factories.practice(db, title="Near", themes=("music",))
+    for _ in range(30):
+        factories.practice(db, title="Hidden", themes=("music", "theatre"), audience="partners")
+
+    assert [text_of(h) for h in sam.page(address(made)).all("h3", klass="ti")] == ["Near"]
+
+
+# ---------- who got to see it ----------
+
+HOW = {"": "view", "/v/1": "view", "/cite": "cite", ".bib": "export", ".csl.json": "export", "/v/1.ris": "export"}
+
+
+@pytest.mark.parametrize(
+    "who, noted",
+    [
+        ("jonas", "test-association"),  # a member of a partner
+        ("pia", "test-association"),  # a practitioner of an organisation
+        ("berg", "test-authority"),  # a member of an authority
+        ("marek", None),  # whoever reviews reads everything
+        ("ada", None),  # belongs to no organisation
+        (None, None),  # a stranger
+    ],
+)
+@pytest.mark.parametrize("rest, how", HOW.items())
+def test_an_organisation_that_reads_is_noted_once_a_month(
+    visit: Visit, db: Database, who: str | None, noted: str | None, rest: str, how: str
+) -> None:
+    made = factories.practice(db)
+    visitor = visit(who)
+
+    for _ in range(2):
+        assert visitor.open(address(made) + rest).status_code == 200
+
+    wanted = [] if noted is None else [disclosure.Disclosure(noted, now()[:7], (disclosure.Kind(how),))]
+    assert disclosure.of_entry(db, made.id) == wanted
+
+
+def test_reading_again_in_the_same_month_writes_nothing(
+    visit: Visit, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, jonas = factories.practice(db), visit("jonas")
+    jonas.page(address(made))
+    monkeypatch.setattr(disclosure, "note", lambda *_args, **_how: pytest.fail("written twice"))
+
+    jonas.page(address(made))
+
+
+def test_what_a_member_may_not_read_is_not_noted(visit: Visit, db: Database) -> None:
+    made = factories.testimony(db, audience="partners")
+
+    for rest in HOW:
+        assert visit("berg").open(address(made) + rest).status_code == 404
+    assert disclosure.of_entry(db, made.id) == []
+
+
+def test_nobody_reads_what_was_taken_back_while_the_page_was_made(
+    visit: Visit, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise an organisation would have the text and never be told to remove it."""
+    made, known = factories.testimony(db, title="Beacon"), disclosure.known
+
+    def meanwhile(*args: object, **how: object) -> bool:
+        withdrawal.withdraw(db, made.id, at=now())
+        return known(*args, **how)  # type: ignore[arg-type] # handed on as it came
+
+    monkeypatch.setattr(disclosure, "known", meanwhile)
+
+    answer = visit("jonas").open(address(made))
+
+    assert answer.status_code == 404
+    assert "Beacon" not in answer.get_data(as_text=True)
+    assert disclosure.of_entry(db, made.id) == []
+
+
 def test_an_expired_consent_hides_with_time(sam: Visitor, db: Database) -> None:
     made = factories.practice(db, at="2020-01-01T10:00:00Z")  # held for 24 months
 
     sam.page(address(made), status=404)
 
 
-def test_an_embargo_hides_until_its_day(sam: Visitor, db: Database) -> None:
-    made = factories.testimony(db)
-    with transaction(db):
-        write(db, "UPDATE consent SET embargo_until = '2999-01-01T00:00:00Z' WHERE entry_id = ?", (made.id,))
+@pytest.mark.parametrize("day", ["2999-01-01T00:00:00Z", "2020-01-01T00:00:00Z"])
+def test_an_embargo_hides_until_its_person_says_so(sam: Visitor, db: Database, day: str) -> None:
+    made = factories.testimony(db, embargo_until=day)  # when the day has come it still does not open by itself
 
     sam.page(address(made), status=404)
+    choices.open_after_embargo(db, made.id, at=now())
+    sam.page(address(made))

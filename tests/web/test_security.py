@@ -20,7 +20,7 @@ Visit = Callable[[str | None], Visitor]
 # ---------- routes and roles ----------
 
 
-def test_every_route_has_a_policy_and_every_policy_a_route(app: Flask) -> None:
+def test_r46_every_route_has_a_policy_and_every_policy_a_route(app: Flask) -> None:
     """R46: a route that is not in the table fails here, and answers 403 in the meantime."""
     assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(POLICY)
 
@@ -60,9 +60,18 @@ ROUTES: list[tuple[str, dict[str | None, int | str]]] = [
     ("/submit/good-practice/about", {None: 200}),
     ("/submit/good-practice/nothing", {None: 404}),
     ("/receipt", {None: 200, "marek": 200}),
-    ("/receipt/withdraw", {None: 404}),
+    ("/receipt/choices", {None: 200, "marek": 200}),  # each leads to the page that asks for the code
+    ("/receipt/renew", {None: 200}),
+    ("/receipt/withdraw", {None: 200}),
+    ("/receipt/consent", {None: 200}),
+    ("/receipt/data.json", {None: 200}),
+    ("/receipt/consent.json", {None: 200}),
     ("/login", {None: 200}),
     ("/account", {None: "login", "pia": 200, "jonas": 200, "berg": 200, "marek": 200, "ada": 200}),
+    ("/assisted", {None: "login", "pia": 200, "jonas": 200, "berg": 200, "marek": 200, "ada": 403}),
+    ("/assisted/new", {None: "login", "pia": 200, "jonas": 200, "berg": 200, "marek": 200, "ada": 403}),
+    ("/assisted/done", {None: "login", "pia": 200, "ada": 403}),
+    ("/assisted/7h3k-9qxm", {None: "login", "pia": 404, "marek": 404, "ada": 403}),
     ("/moderation", {None: "login", "pia": 403, "jonas": 403, "berg": 403, "ada": 403, "marek": 200, "lina": 200}),
     ("/moderation/7h3k-9qxm", {None: "login", "jonas": 403, "marek": 404}),
     ("/entries/7h3k-9qxm", {None: 404}),
@@ -119,7 +128,7 @@ EXPECTED = {
         "/favicon.ico",
     ],
 )
-def test_every_answer_carries_the_headers(sam: Visitor, url: str) -> None:
+def test_r41_every_answer_carries_the_headers(sam: Visitor, url: str) -> None:
     """R41, for pages, redirects, errors and files."""
     answer = sam.open(url)
     answer.close()
@@ -153,7 +162,7 @@ def test_nonces_differ(sam: Visitor) -> None:
 @pytest.mark.parametrize(
     ("base", "name", "secure"), [("https://voices.example", "__Host-kb", True), ("http://127.0.0.1:8000", "kb", False)]
 )
-def test_cookies_are_bound(config: Config, base: str, name: str, secure: bool) -> None:
+def test_r40_cookies_are_bound(config: Config, base: str, name: str, secure: bool) -> None:
     """R40: over TLS the cookie is bound to this host."""
     app = create_app(**(config | {"BASE_URL": base}))
     answer = app.test_client().get("/login", base_url=base)
@@ -217,7 +226,7 @@ def test_posts_need_their_token_and_their_site(
     assert answer.status_code == expected
 
 
-def test_every_unsafe_route_refuses_a_missing_token(sam: Visitor, app: Flask) -> None:
+def test_r38_every_unsafe_route_refuses_a_missing_token(sam: Visitor, app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         if "POST" in (rule.methods or ()):
             url = re.sub(r"<[^>]+>", "x", rule.rule)
@@ -307,7 +316,7 @@ def test_six_tries_to_sign_in_are_too_many(sam: Visitor) -> None:
     sign_in(sam, factories.PASSWORD, status=429)
 
 
-def test_unknown_and_known_addresses_get_the_same_answer(sam: Visitor) -> None:
+def test_r68_unknown_and_known_addresses_get_the_same_answer(sam: Visitor) -> None:
     pages = [
         sam.send(sam.page("/login"), "/login", status=422, email=e, password="wrong password, wrong")
         for e in ("marek@example.org", "nobody@example.org")
@@ -319,7 +328,7 @@ def test_unknown_and_known_addresses_get_the_same_answer(sam: Visitor) -> None:
 # ---------- what is never written ----------
 
 
-def test_nothing_records_who_came(sam: Visitor, instance: Path, db: Database, caplog: pytest.LogCaptureFixture) -> None:
+def test_r61_r75_nothing_records_who_came(sam: Visitor, instance: Path, db: Database, caplog: pytest.LogCaptureFixture) -> None:
     """No address and no browser in the database, in files or in the log."""
     browser, address = "Planted-Browser/9.9", "198.51.100.77"
     headers = {"User-Agent": browser, "X-Forwarded-For": address}
@@ -376,7 +385,7 @@ GETS = [
 ]
 
 
-def test_reading_changes_nothing(marek: Visitor, sam: Visitor, db: Database) -> None:
+def test_r39_reading_changes_nothing(marek: Visitor, sam: Visitor, db: Database) -> None:
     """R39: the content of all tables but the sessions is the same before and after every GET."""
     made = factories.testimony(db)
     factories.practice(db, state="in_review")

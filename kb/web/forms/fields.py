@@ -25,6 +25,26 @@ MESSAGES = {
     "email_taken": _l("There is an account with this address already."),
     "password_length": _l("The password needs at least 15 characters."),
     "not_for_testimonies": _l("A testimony can not bring translations."),
+    "not_a_choice": _l("Please choose one of the answers."),
+    "credit_unwanted": _l("You chose that no name is shown. Please leave this empty, or choose another answer above."),
+    "gives_away": _l(
+        "The made-up name contains a part of the real name, the e-mail address or the telephone number. Please choose another one."
+    ),
+    "minor_limit": _l("For people under 18 we do not allow this answer. Please choose a more careful one."),
+    "birth_month_missing": _l("Please write month and year of birth in digits, for example 5 and 2011."),
+    "not_a_minor": _l(
+        "Who was born in this month is 18 or older. Please check month and year, or change the answer above."
+    ),
+    "too_young": _l("Who was born in this month is younger than 6. Please check month and year."),
+    "guardian_missing": _l("Please say why this person may decide for you."),
+    "evidence_missing": _l("Please write the reference of the paper that says who your guardian is."),
+    "second_collector_missing": _l(
+        "Please name a second person who was there. Whoever decides about somebody does not take down their consent alone."
+    ),
+    "risk_reason_missing": _l(
+        "Please say why this may be shown all the same, or what was done about it; also why what looks like a name is none."
+    ),
+    "not_narrower": _l("This would allow more than before. To allow more, please answer the questions anew."),
 }
 
 

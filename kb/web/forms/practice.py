@@ -89,6 +89,8 @@ class ResultsForm(PartForm):
 class ShareForm(ScopesForm, PartForm):
     """Whether it works elsewhere, whom to ask, and the consent of the author."""
 
+    kind = Kind.GOOD_PRACTICE
+
     transfer = SoundTextField(_l("Can it work elsewhere?"), longest=LONGEST_SECTION)
     contact_role = LineField(_l("Whom to ask: a role or an office, no private name"), longest=200)
 

@@ -1,6 +1,6 @@
 """Read what moderators write at the desk: edited texts, filing, messages, reasons."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_babel import gettext as _
@@ -10,14 +10,25 @@ from wtforms import HiddenField, SelectField, SelectMultipleField
 from wtforms.validators import ValidationError
 
 from kb import clean
+from kb.checklist import ANSWERS, Checked, Point
+from kb.consent import SPECIAL
 from kb.entries import SECTIONS, Entry, Evidence, Revision, Text
 from kb.web.difference import LESSON_MARKS
 from kb.web.filters import EVIDENCE, SECTION_TITLES
+from kb.web.forms.consent import Radio
 from kb.web.forms.fields import MESSAGES, LineField, SoundForm, SoundTextField, select_choices
 from kb.web.forms.testimony import year_of
 
 LONGEST_SECTION = 8_000
 _PROSE = tuple(name for name in SECTIONS if name not in ("steps", "lessons"))
+# What a moderator ticks when a text tells of it; each needs a yes of its own from the narrator (Art. 9 GDPR).
+SPECIAL_TICKS = {
+    "special_origin": _l("The text tells about ethnic origin or skin colour"),
+    "special_religion": _l("The text tells about religion or belief"),
+    "special_politics": _l("The text tells about politics or a trade union"),
+    "special_health": _l("The text tells about health"),
+    "special_sexuality": _l("The text tells about sex life or whom somebody loves"),
+}
 # Lessons are edited one a line; dashes of any kind mean what to avoid.
 _KINDS = {"+": "do", "-": "avoid", "–": "avoid", "−": "avoid"}
 
@@ -80,6 +91,42 @@ class OralForm(DeskForm):
     )
 
 
+class TakeBackForm(DeskForm):
+    """A withdrawal that was asked for by word of mouth or on paper."""
+
+    reason = SoundTextField(_l("Who asked for it, when and how?"), longest=2_000, needed=MESSAGES["reason_missing"])
+
+
+class ChecklistForm(DeskForm):
+    """The twelve questions about risks; yes means that there is one."""
+
+    seen = HiddenField()
+    third_persons = Radio(_l("Is another person named, or could one be recognised?"), list(ANSWERS))
+    combination = Radio(_l("Do place, date and job or school together point to one person?"), list(ANSWERS))
+    small_community = Radio(
+        _l("Does the narrator belong to a community so small that people there will know who it is?"), list(ANSWERS)
+    )
+    family_abroad = Radio(_l("Could family or friends in the country of origin be harmed?"), list(ANSWERS))
+    minors = Radio(_l("Are children or young people mentioned?"), list(ANSWERS))
+    health = Radio(_l("Does it tell about illness, violence or something that still hurts?"), list(ANSWERS))
+    accusations = Radio(_l("Does it accuse a named person or an office?"), list(ANSWERS))
+    proceedings = Radio(_l("Is an asylum or court case still open?"), list(ANSWERS))
+    identifiers = Radio(_l("Are there numbers of documents, addresses or telephone numbers?"), list(ANSWERS))
+    pictures = Radio(_l("Are there photos, handwriting or a voice?"), list(ANSWERS))
+    unusual = Radio(_l("Is there an unusual event by which many would recognise the person?"), list(ANSWERS))
+    beyond_consent = Radio(_l("Does it tell more than the narrator agreed to show?"), list(ANSWERS))
+    reason = SoundTextField(_l("What was done about it, or why it may be shown all the same"), longest=2_000)
+
+    def answers(self) -> dict[str, str]:
+        """Return the answer to each question."""
+        return {point: self[point].data or "" for point in Point}
+
+
+def checklist_fields(checked: Checked | None) -> dict[str, Any]:
+    """Return what the checklist shows of earlier answers; nothing is ticked before there are some."""
+    return {} if checked is None else {**{str(p): a for p, a in checked.answers.items()}, "reason": checked.reason}
+
+
 class AskForm(DeskForm):
     """A question to the author, who reads it with the receipt code."""
 
@@ -96,6 +143,12 @@ class FileForm(DeskForm):
     since = LineField(_l("Since which year"), longest=10)
     until = LineField(_l("Until which year"), longest=10)
     themes = SelectMultipleField(_l("Themes"), validate_choice=False)
+    special = SelectMultipleField(_l("What only a yes of its own allows to show"), validate_choice=False)
+
+    def validate_special(self, field: Any) -> None:
+        """Accept only what is on the list."""
+        if set(field.data or []) - set(SPECIAL):
+            raise ValidationError(str(MESSAGES["unknown_choice"]))
 
     def validate_region(self, field: Any) -> None:
         """Accept only regions of the network, or none."""
@@ -121,6 +174,7 @@ class FileForm(DeskForm):
             "theme_ids": self.themes.data or [],
             "year_from": year_of(self.since.data or ""),
             "year_to": year_of(self.until.data or ""),
+            "special": self.special.data or [],
         }
 
 
@@ -237,7 +291,8 @@ def text_fields(text: Text) -> dict[str, Any]:
     return fields
 
 
-def file_fields(entry: Entry) -> dict[str, Any]:
+def file_fields(entry: Entry, special: Sequence[str]) -> dict[str, Any]:
     """Return what the filing form shows of an entry."""
     since, until = (str(year or "") for year in (entry.year_from, entry.year_to))
-    return {"region": entry.region_id or "", "since": since, "until": until, "themes": list(entry.themes)}
+    fields = {"region": entry.region_id or "", "since": since, "until": until, "themes": list(entry.themes)}
+    return fields | {"special": list(special)}

@@ -10,9 +10,11 @@ from wtforms.validators import ValidationError
 
 from kb import clean
 from kb.citation.words import WORDS, known_language
+from kb.consent import ASKED, Guardian, minors
 from kb.entries import Draft, Kind, Text
+from kb.errors import Fault, Invalid
 from kb.languages import NARRATOR, OWN_NAMES
-from kb.web.forms.consent import Radio, ScopesForm
+from kb.web.forms.consent import Radio, ScopesForm, month_of
 from kb.web.forms.fields import LineField, SoundForm, SoundTextField
 
 
@@ -26,19 +28,74 @@ class LanguageForm(SoundForm):
         return [(code, OWN_NAMES[code]) for code in NARRATOR]
 
 
+# What only people under 18 are asked; of everybody else nothing of it is kept.
+OF_MINORS = ("birth_month", "birth_year", "relation", "guardian", "evidence", "guardian_agrees", "assented")
+
+
 class ConsentForm(ScopesForm):
-    """The scopes, and that the person is of age."""
+    """The scopes, whether the person is of age, and who agrees with them if not."""
 
-    adult = BooleanField(_l("I am 18 or older."))
+    age_group = Radio(_l("How old are you?"), ["adult", "minor"])
+    birth_month = LineField(_l("Month, 1 to 12"), longest=10)
+    birth_year = LineField(_l("Year"), longest=10)
+    relation = LineField(_l("Who is your guardian to you?"), longest=80)
+    guardian = Radio(_l("Why may this person decide for you?"), list(minors.BASES), needed=False)
+    evidence = LineField(_l("Reference of the paper"), longest=120)
+    guardian_agrees = BooleanField(_l("I am the guardian. I have read this page, and I agree."))
+    assented = BooleanField(_l("I tell my story. I agree too."))
 
-    def validate_adult(self, field: Any) -> None:
-        """Keep this way for adults."""
-        if not field.data and self.store.data != "no":
-            raise ValidationError(
-                _(
-                    "This way is for people of 18 and older. Please tick the box, or speak to the person who invited you."
-                )
-            )
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
+        """Check the answers; those of minors have rules of their own."""
+        sound = super().validate(*args, **kwargs)
+        if not self.minor or self.refused:
+            return sound
+        answers = self.choices()
+        faults = minors.faults({scope: answers[scope] for scope in ASKED[self.kind]}, self.guardian_told())
+        birth = self._fault_of_birth()
+        if birth:
+            faults.append(Fault("birth_month", birth))
+        if faults:
+            self.take(Invalid(faults))
+        return sound and not faults
+
+    def validate_relation(self, field: Any) -> None:
+        """A guardian is somebody; who that is goes into the record."""
+        if self.minor and not (field.data or "").strip():
+            raise ValidationError(_("Please write who your guardian is to you, for example: my mother."))
+
+    def _fault_of_birth(self) -> str | None:
+        month = self.born()
+        if month is None:
+            return "birth_month_missing"
+        years = minors.age(month, self.at)
+        return "not_a_minor" if years >= minors.OF_AGE else "too_young" if years < minors.YOUNGEST else None
+
+    @property
+    def minor(self) -> bool:
+        """Say whether somebody under 18 is telling."""
+        return bool(self.age_group.data == "minor")
+
+    @property
+    def minor_open(self) -> bool:
+        """Say whether the part for minors must not be folded away."""
+        return self.minor or any(self[name].data or self[name].errors for name in OF_MINORS)
+
+    def born(self) -> str | None:
+        """Return the month of birth of a minor."""
+        return month_of(self.birth_month.data, self.birth_year.data) if self.minor else None
+
+    def guardian_told(self) -> Guardian | None:
+        """Return who agrees with a minor, as far as it was told."""
+        if not self.minor or not self.guardian.data:
+            return None
+        relation, evidence = ("" if field.errors else field.sound() for field in (self.relation, self.evidence))
+        return Guardian(
+            relation,
+            self.guardian.data,
+            evidence or None,
+            bool(self.guardian_agrees.data),
+            bool(self.assented.data),
+        )
 
     @property
     def refused(self) -> bool:
