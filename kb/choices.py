@@ -98,7 +98,7 @@ def choose(
             narrowed(db, entry_id, fewer, at=at)
         notices.record(db, notice, at=at)
         grant = replace(
-            _grant(db, entry),
+            _grant(db, entry, at),
             notice_id=notice.id,
             lang=notice.lang,
             choices={str(scope): choice for scope, choice in asked.items()},
@@ -121,11 +121,7 @@ def renew(db: Database, entry_id: str, *, notice: Notice, months: int, text_hash
         entry = entries.get(db, entry_id)
         _same_text(db, entry, text_hash)
         notices.record(db, notice, at=at)
-        grant = replace(_grant(db, entry), notice_id=notice.id, lang=notice.lang)
-        held = consent.last(db, entry_id)
-        if held is not None and held.subject.birth_month is not None:
-            of_age = consent.minors.age(held.subject.birth_month, at) >= consent.minors.OF_AGE
-            grant = replace(grant, subject_kind="adult", birth_month=None, guardian=None) if of_age else grant
+        grant = replace(_grant(db, entry, at), notice_id=notice.id, lang=notice.lang)
         consent.supersede(db, entry_id, entry.kind, grant, HOLDER, at=at, months=months)
         changes.announce(db, entry_id, changes.Kind.RESTORED, at=at)
         outbox.add(db, entry_id, "put", at=at)
@@ -148,20 +144,25 @@ def _terms(db: Database, entry: Entry) -> consent.Terms:
     return consent.terms(db, [consent_id])[consent_id]
 
 
-def _grant(db: Database, entry: Entry) -> Grant:
-    """Return the answers in force as a grant, with everything that was noted about how they came about."""
+def _grant(db: Database, entry: Entry, at: str) -> Grant:
+    """Return the answers in force as a grant, with everything that was noted about how they came about.
+
+    Who was a minor then and is of age now decides as an adult.
+    """
     held, now = consent.last(db, entry.id), _terms(db, entry)
     if held is None:
         raise ConsentMissing("no consent in force")
+    born = held.subject.birth_month
+    minor = born is not None and consent.minors.age(born, at) < consent.minors.OF_AGE
     return Grant(
         notice_id=held.notice_id,
         lang=held.lang,
         # A consent that ended by the clock is no yes to storing; whoever decides anew says it again.
         choices={str(scope): now.choices[scope] for scope in ASKED[entry.kind]} | {"store": "yes"},
         credit=now.credit,
-        subject_kind=held.subject.kind,
-        birth_month=held.subject.birth_month,
-        guardian=held.subject.guardian,
+        subject_kind=held.subject.kind if minor or held.subject.kind != "minor" else "adult",
+        birth_month=born if minor else None,
+        guardian=held.subject.guardian if minor else None,
         lawful_basis=held.lawful_basis,
         jurisdiction=held.jurisdiction,
         method=held.method,

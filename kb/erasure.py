@@ -197,12 +197,11 @@ def empty_log(db: Database) -> bool:
 
     Waits a fifth of a second at most; False when a reader or writer still holds the log and it must be tried again.
     """
-    patience = int(value(db, "PRAGMA busy_timeout"))
     db.execute("PRAGMA busy_timeout=200")
     try:
         return int(value(db, "PRAGMA wal_checkpoint(TRUNCATE)") or 0) == 0
     finally:
-        db.execute(f"PRAGMA busy_timeout={patience}")
+        db.execute("PRAGMA busy_timeout=5000")
 
 
 def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:

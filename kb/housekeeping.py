@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 from kb import consent, delivery, drafts, erasure, expiry, ledger, sessions, vault, withdrawal, workflow
+from kb.backup import working
 from kb.config import Config
 from kb.db import Database, connect, transaction
 from kb.delivery import Letter
@@ -17,7 +18,8 @@ def work(config: Config, *, at: str) -> bool:
     db = connect(config.database)
     try:
         db.execute("PRAGMA busy_timeout=500")  # half a second: visitors go first
-        return all([_done(task, config, db, at) for task in TASKS])
+        done = [_done(task, config, db, at) for task in TASKS]
+        return all(done)
     finally:
         db.close()
 
@@ -60,6 +62,12 @@ def _vault(config: Config, db: Database, at: str) -> bool:
     return True
 
 
+def _leftovers(config: Config, _db: Database, _at: str) -> bool:
+    """Remove the open copies that a killed backup left in the instance."""
+    working.sweep(config)
+    return True
+
+
 def _erase(config: Config, db: Database, at: str) -> bool:
     """Erase what can not be undone any more, and cut the write-ahead log."""
     withdrawal.erase_due(db, at=at)
@@ -72,7 +80,7 @@ def _mail(config: Config, db: Database, at: str) -> bool:
     return True
 
 
-TASKS = (_follow, _sweep, _time, _vault, _erase, _mail)
+TASKS = (_follow, _sweep, _time, _vault, _leftovers, _erase, _mail)
 
 
 def address_of(config: Config, db: Database, letter: Letter, *, at: str) -> str | None:

@@ -53,6 +53,7 @@ LEFT_OUT: Mapping[str, Reason] = {
     "name_mark": Reason.KEPT_APART,
     "identity": Reason.KEPT_APART,
     "reading": Reason.KEPT_APART,
+    "checklist": Reason.OF_COLLEAGUES,
     "review_reason": Reason.OF_COLLEAGUES,
     "claim": Reason.OF_COLLEAGUES,
     "outbox": Reason.NOTHING,

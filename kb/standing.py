@@ -68,7 +68,7 @@ class Standing:
 
     def choice(self, scope: Scope) -> Choice:
         """Return the answer to one question."""
-        return next(choice for choice in self.choices if choice.scope is scope)
+        return next(choice for choice in self.choices if choice.scope == scope)
 
 
 def standing(db: Database, entry_id: str, *, at: str) -> Standing:

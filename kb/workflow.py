@@ -235,8 +235,9 @@ def check_risks(
         entry = hands.claimed(db, entry_id, hand)
         if entry.seq != seen:
             raise Conflict("the text was changed in the meantime")
-        words = entries.revision(db, entry_id, seen).text.words()
-        faults = checklist.faults(answers, reason, named=any(found.kind == "name" for found in screen(words)))
+        text = entries.revision(db, entry_id, seen).text
+        named = any(found.kind == "name" for found in screen(text.words(), text.lang))
+        faults = checklist.faults(answers, reason, named=named)
         if faults:
             raise Invalid(faults)
         assert hand.account_id is not None

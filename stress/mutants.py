@@ -285,3 +285,14 @@ def of_view(source: str, name: str) -> list[Mutant]:
     """Make the mutants of one view of an SQL script."""
     start = source.index(f"CREATE VIEW {name} AS")
     return sorted(set(of_sql(source, start, source.index(";", start) + 1)), key=lambda m: (m.start, m.end, m.new))
+
+
+def function_around(source: str, mutant: Mutant) -> str | None:
+    """Return the function in whose body a mutant lies, ``Terms.allows`` in a class; None outside of any."""
+    line = mutant.line(source)
+    for node in ast.parse(source).body:
+        inside = node.body if isinstance(node, ast.ClassDef) else [node]
+        for function in inside:
+            if isinstance(function, ast.FunctionDef) and function.body[0].lineno <= line <= (function.end_lineno or 0):
+                return function.name if function is node else f"{node.name}.{function.name}"
+    return None

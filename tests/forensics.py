@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 _MOST = 64 << 20  # bytes that one stream may unpack to: a bomb must not end the scan
 _DEPTH = 4  # a stream in a zip in a stream
+_START = 4  # bytes
 _SHORTEST = 5  # bytes; what unpacks to less holds no word that is looked for
 _ZLIB = re.compile(rb"[\x08\x18\x28\x38\x48\x58\x68\x78](?=[\x00-\xff])")
 _GZIP = re.compile(rb"\x1f\x8b\x08")
@@ -48,12 +49,12 @@ def traces(folder: Path, markers: Iterable[str | bytes]) -> list[str]:
     Args:
         markers: words of at least five letters that stand nowhere by chance; bytes are looked for as they are.
     """
-    forms = [form for marker in markers for form in _forms(marker)]
+    finder = _Finder(markers)
     found: dict[str, None] = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink()):
         name = path.relative_to(folder).as_posix()
         for where, data in [("its name", name.encode()), *_contents(path)]:
-            for form in _within(data, forms):
+            for form in finder.within(data):
                 found[f"{name}: {form.marker}, {form.way}{where and f', in {where}'}"] = None
     return list(found)
 
@@ -91,9 +92,23 @@ def _base64(data: bytes) -> Iterator[bytes]:
             yield encoded(bytes(before) + data)[first:last]
 
 
-def _within(data: bytes, forms: list[_Form]) -> Iterator[_Form]:
-    folded = data.lower()
-    return (form for form in forms if form.data in (folded if form.folded else data))
+class _Finder:
+    """Look for many forms at once: most begin alike, so their beginnings are looked for first."""
+
+    def __init__(self, markers: Iterable[str | bytes]) -> None:
+        self._by_start: dict[tuple[bool, bytes], list[_Form]] = {}
+        for form in (form for marker in markers for form in _forms(marker)):
+            self._by_start.setdefault((form.folded, form.data[:_START]), []).append(form)
+
+    def within(self, data: bytes) -> Iterator[_Form]:
+        """Yield every form that is in some bytes, some of them more than once."""
+        folded = data.lower()
+        for (is_folded, start), forms in self._by_start.items():
+            where = folded if is_folded else data
+            at = where.find(start)
+            while at >= 0:
+                yield from (form for form in forms if where.startswith(form.data, at))
+                at = where.find(start, at + 1)
 
 
 # ---------- the ways to hide it in a file ----------

@@ -205,6 +205,17 @@ ATTACKS = [
         "consent events",
         "event {last_event} does not follow from the one before",
     ),
+    # a number is moved, as if something had been there between
+    (
+        "UPDATE consent_event SET seq = seq + 5 WHERE seq = (SELECT max(seq) FROM consent_event)",
+        "consent events",
+        "event {last_event} does not follow from the one before",
+    ),
+    (
+        "UPDATE review_log SET seq = seq + 5 WHERE seq = (SELECT max(seq) FROM review_log)",
+        "review log",
+        "line {last_line} does not follow from the one before",
+    ),
     # the answer in force says more than what happened
     ("UPDATE consent_scope SET value = 'verbatim', state = 'given' WHERE scope = 'quote'", "answers", "quote of"),
     # the answer in force is gone, and the most careful one would count

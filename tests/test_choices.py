@@ -234,7 +234,9 @@ def test_renewing_before_the_end_holds_for_another_while(db: Database) -> None:
 
     now = terms(db, made.id)
     assert (now.valid_until, now.credit) == ("2033-03-05T10:00:00Z", NAME)
-    assert {str(s): now.choices[s] for s in ASKED[Kind.TESTIMONY]} == {k: v for k, v in WIDE.items() if k != "credit"} | {"store": "yes"}
+    assert {str(s): now.choices[s] for s in ASKED[Kind.TESTIMONY]} == {
+        k: v for k, v in WIDE.items() if k != "credit"
+    } | {"store": "yes"}
 
 
 def test_r30_renewing_after_the_end_shows_it_again(db: Database) -> None:

@@ -415,10 +415,12 @@ def test_r18_place_and_time_are_never_finer_than_agreed(
     sam: Visitor, many: list[Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On 500 random entries: their pages with all meta elements, their files, and their cards in every list."""
-    monkeypatch.setattr(cards, "RELATED", 3)
+    monkeypatch.setattr(
+        cards, "RELATED", 0
+    )  # other entries on the page of one would only confuse; lists show their cards
     problems = []
-    for entry in many:
-        for rest in ("", ".csl.json") if entry is not many[0] else OWN:
+    for n, entry in enumerate(many):
+        for rest in ("", *OWN[1:][: 0 if n % 10 else None]):
             problems += finer(entry, sam.open(entry.shown + rest).get_data(as_text=True), rest)
     lists = ["/search", "/themes/music", "/search?q=choir", "/search?sort=newest", "/"]
     lists += [f"/regions/{r}" for r in {e.region.id for e in many}] + [

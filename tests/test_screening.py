@@ -63,6 +63,26 @@ def test_a_place_is_found_once_and_in_reading_order():
     assert all(text[f.start : f.end] == f.words for f in found)
 
 
+@pytest.mark.parametrize(
+    ("text", "lang", "words"),
+    [
+        ("Am Zaun stand Karim Nazari und wartete.", "de", ["Karim Nazari"]),  # a given name, in German too
+        ("Ein Jahr Probeunterricht, drei Monate Wartezeit.", "de", []),  # German writes every noun with a capital
+        ("Da rief Frau Schneider aus dem Fenster.", "de", ["Frau Schneider"]),  # a title
+        ("Sie heißt anders, aber mein Name ist Lindqvist.", "de", ["mein Name ist Lindqvist"]),
+        ("Poszłam do Rafała i do pani Nowak.", "pl", ["Rafała", "pani Nowak"]),  # names are declined
+        ("Paskambinau Jonui ir ponui Kazlauskui.", "lt", ["Jonui", "ponui Kazlauskui"]),
+        ("Я подзвонила Олені.", "uk", ["Олені"]),
+        ("ذهبت مع محمد إلى الملعب.", "ar", ["محمد"]),
+        ("On 24.02.2022.", "en", ["24.02.2022"]),  # a day at the end of a sentence
+        ("During 2 weeks in spring 2019 we met.", "en", []),  # no streets called During and spring
+        ("شماره‌ام ۰۱۷۶ ۵۵۵۰ ۱۲۳۴ است.", "fa", ["۰۱۷۶ ۵۵۵۰ ۱۲۳۴"]),  # digits of another script
+    ],
+)
+def test_it_knows_languages(text, lang, words):
+    assert [f.words for f in screen(text, lang)] == words
+
+
 @given(st.text(alphabet="aA@.-+0123456789 /:hwtps\nßg", max_size=200))
 def test_places_are_exact_and_never_overlap(text):
     last = 0
@@ -91,6 +111,17 @@ def test_places_are_exact_and_never_overlap(text):
         "DE00",
         "1.",
         "a, Aa Aa",
+        "Karim ",
+        "12 Aa ",
+        "Aa-",
+        "ul. Aa aa ",
+        "ул. Аа, ",
+        "شارع ",
+        "8 12 ",
+        "(0",
+        "AAA 12",
+        "54.123, ",
+        "12. mai ",
     ],
 )
 def test_no_text_makes_it_slow(unit):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kb import accounts, condition, drafts, entries, hands, serving, sessions, withdrawal, workflow
+from kb import accounts, condition, drafts, entries, hands, housekeeping, serving, sessions, withdrawal, workflow
 from kb.config import Config, load
 from kb.db import Database, connect, now, transaction
 from tests import factories, filled
@@ -341,15 +341,15 @@ def test_tidying_forgets_what_has_run_its_course(db: Database, config: Config) -
         for at in (long_ago, lately):
             cookie = sessions.begin(db, {}, account_id=None, at=at)
             drafts.save(db, drafts.owner(sessions.fingerprint(cookie), None), "testimony", {"body": "x"}, at=at)
-    serving.tidy(config, at=now())
+    housekeeping.work(config, at=now())
     for table in ("session", "draft"):
         assert next(db.query(f"SELECT count(*) AS n FROM {table}"))["n"] == 1  # noqa: S608 - our own names
 
 
 def test_tidying_empties_the_log_of_what_was_withdrawn(db: Database, config: Config) -> None:
     made = factories.testimony(db, body=f"Nobody reads {PLANTED} after this.")
-    withdrawal.withdraw(db, made.id, at=now())
+    withdrawal.withdraw(db, made.id, at=now(), for_good=True)
     log = Path(f"{config.database}-wal")
     assert PLANTED.encode() in log.read_bytes()
-    serving.tidy(config, at=now())
+    housekeeping.work(config, at=now())
     assert PLANTED.encode() not in log.read_bytes() + config.database.read_bytes()

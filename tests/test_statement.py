@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from kb import accounts, consent, notices, places, withdrawal, workflow
 from kb import config as kb_config
 from kb.accounts import Account
 from kb.config import ROOT, Config
-from kb.consent import ASKED, VALUES, Actor, Event, Grant, Guardian, Record, Scope, Telling, statement
+from kb.consent import ASKED, TRANSITIONS, VALUES, Actor, Event, Grant, Guardian, Record, Scope, Telling, statement
 from kb.consent.decisions import Decision
 from kb.consent.mandatory import MANDATORY, missing
 from kb.consent.scopes import SCHEMA_VERSION, state_of
@@ -378,3 +379,24 @@ def test_r06_nothing_is_sent_in_without_a_notice(db: Database) -> None:
 
 def _count(db: Database) -> list[int]:
     return [db.table(name).count for name in ("entry", "revision", "consent", "consent_event", "notice")]
+
+
+# ---------- the page about it ----------
+
+
+def test_the_page_about_consent_names_every_scope_state_and_field() -> None:
+    page = (ROOT / "docs" / "consent.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `([^`]+)` (.*)\|$", page, flags=re.MULTILINE))
+    for scope in Scope:
+        assert all(f"`{value}`" in rows[scope] for value in VALUES[scope] if scope is not Scope.RELEASE)
+    for before, after in TRANSITIONS.items():
+        assert re.findall(
+            r"`(\w+)`", rows[before] if before else page.split("| nothing |")[1].split("\n")[0]
+        ) == sorted(after, key=list(statement.DPV_STATUS).index)
+    assert re.findall(r"^\| `([\w.\[\]]+)` ", page.split("| in the receipt |")[1], flags=re.MULTILINE) == [
+        path for path, _iso, _law in MANDATORY
+    ]
+    for path, iso, law in MANDATORY:
+        told = rows[path]
+        assert f"| {iso or '–'} |" in told
+        assert all(part.strip().removeprefix("Kantara ") in told for part in law.split(";") if part.strip() != "ISO")

@@ -25,7 +25,6 @@ from kb.db import Database, Row, rows, value, write
 from kb.entries import Kind
 from kb.errors import ConsentMissing, Fault, Invalid
 
-
 # What no record may leave open, beside the answers (ISO/IEC TS 27560; kb.consent.mandatory has what a receipt adds).
 _NEEDED = ("notice_id", "lang", "jurisdiction", "method", "lawful_basis", "subject_kind")
 

@@ -76,12 +76,17 @@ def current(root: Path) -> Path:
 
 def begin(root: Path) -> Path:
     """Make the folder in which the next generation is built, for whoever holds ``BUILDING``; leftovers of an earlier try are removed."""
-    for path in root.glob("*.part"):
-        storage.remove(path)
+    drop_unfinished(root)
     numbers = [int(path.name[1:]) for path in root.iterdir() if _NAME.fullmatch(path.name)]
     part = root / f"g{max(numbers, default=0) + 1:06}.part"
     part.mkdir(mode=0o700)
     return part
+
+
+def drop_unfinished(root: Path) -> None:
+    """Remove what interrupted builds left, for whoever holds ``BUILDING``: it may hold text that was erased since."""
+    for path in root.glob("*.part"):
+        storage.remove(path)
 
 
 def swap(root: Path, part: Path) -> Path:

@@ -96,5 +96,7 @@ def _clear(root: Path, db: Database, upto: int) -> None:
         return
     with generations.not_building(root) as free:
         if free:
+            # Whoever was building when the indexes were brought up to date may have died since, and left what it had read before.
+            generations.drop_unfinished(root)
             with transaction(db):
                 outbox.clear(db, upto)

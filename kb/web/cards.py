@@ -111,6 +111,7 @@ def of(seen: Sequence[Visible]) -> list[Card]:
             themes=coloured(tree, entry.themes),
         )
         for v in seen
+        if v.entry_id in texts
         for entry in [facts[v.entry_id]]
     ]
 

@@ -190,7 +190,7 @@ class Desk:
 def gather(db: Database, me: Account, entry: Entry, *, at: str) -> Desk:
     """Read all that lies on the desk of a moderator."""
     texts = entries.revisions(db, entry.id)
-    found = screen(texts[-1].text.words())
+    found = screen(texts[-1].text.words(), entry.lang)
     words = {finding.words for finding in found}
     record = consent.last(db, entry.id)
     in_force = record is not None and record.ended_at is None
@@ -205,7 +205,7 @@ def gather(db: Database, me: Account, entry: Entry, *, at: str) -> Desk:
         recommender=moderation.recommended_by(db, entry.id, entry.seq),
         names=accounts.names(db),
         found=found,
-        solved=[finding for finding in screen(texts[0].text.words()) if finding.words not in words],
+        solved=[finding for finding in screen(texts[0].text.words(), entry.lang) if finding.words not in words],
         days=days(entry.changed_at, at),
         record=record,
         terms=consent.terms(db, [record.id])[record.id] if record is not None and in_force else None,

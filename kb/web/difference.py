@@ -75,7 +75,7 @@ def side_by_side(old: Text, new: Text) -> dict[str, list[Row]]:
     before, after = sections(old), sections(new)
     compared = {name: compare(before.get(name, []), after.get(name, [])) for name in after or before}
     return {
-        name: [Row(_marked(p.before), _marked(p.after), p.changed) for p in pairs]
+        name: [Row(_marked(p.before, old.lang), _marked(p.after, new.lang), p.changed) for p in pairs]
         for name, pairs in compared.items()
         if pairs
     }
@@ -102,8 +102,8 @@ def sections(text: Text) -> dict[str, list[str]]:
     return parts
 
 
-def _marked(pieces: tuple[Piece, ...]) -> Marked:
-    found = screen("".join(piece.text for piece in pieces))
+def _marked(pieces: tuple[Piece, ...], lang: str) -> Marked:
+    found = screen("".join(piece.text for piece in pieces), lang)
     return [(None if n is None else found[n], group) for n, group in cut(pieces, [(f.start, f.end) for f in found])]
 
 

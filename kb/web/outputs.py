@@ -33,9 +33,10 @@ class Door(StrEnum):
 
     GATE = "gate"  # the consent gate
     CODE = "code"  # the code of the entry, and nothing else
-    OWNER = "owner"  # the account that sent it in
+    OWNER = "owner"  # the account that sent it in, wrote it down for somebody, or was there as the second
     COLLECTOR = "collector"  # the account that wrote it down for somebody
     STAFF = "staff"  # the role: whoever reviews must read what nobody else may
+    STEWARD = "steward"  # the role of those who look after the protection of data
 
 
 @dataclass(frozen=True)
@@ -114,16 +115,18 @@ OUTPUTS: Mapping[str, tuple[Output, ...]] = {
     "submit.close": NOTHING,
     "receipt.status": (Output(Kind.PAGE, "/receipt", door=Door.CODE),),
     "receipt.act": NOTHING,
-    "receipt.choices": (Output(Kind.PAGE, "/receipt/choices", door=Door.CODE),),
-    "receipt.renew": (Output(Kind.PAGE, "/receipt/renew", door=Door.CODE),),
-    "receipt.withdraw": (Output(Kind.PAGE, "/receipt/withdraw", door=Door.CODE),),
+    "receipt.choices": (Output(Kind.PAGE, "/receipt/choices", door=Door.CODE, all=False),),
+    "receipt.renew": (Output(Kind.PAGE, "/receipt/renew", door=Door.CODE, all=False),),
+    "receipt.withdraw": (Output(Kind.PAGE, "/receipt/withdraw", door=Door.CODE, all=False),),
     "receipt.data": (Output(Kind.EXPORT, "/receipt/data.json", door=Door.CODE),),
-    "receipt.consent_page": (Output(Kind.PAGE, "/receipt/consent", door=Door.CODE),),
-    "receipt.consent_json": (Output(Kind.EXPORT, "/receipt/consent.json", door=Door.CODE),),
+    "receipt.consent_page": (Output(Kind.PAGE, "/receipt/consent", door=Door.CODE, all=False),),
+    "receipt.consent_json": (Output(Kind.EXPORT, "/receipt/consent.json", door=Door.CODE, all=False),),
     "receipt.close": NOTHING,
     "receipt.leave": NOTHING,
     "accounts.login": NOTHING,
     "accounts.logout": NOTHING,
+    "accounts.confirm_recall": NOTHING,
+    "accounts.confirm_second": NOTHING,
     "accounts.home": (Output(Kind.PAGE, "/account", door=Door.OWNER),),
     "assisted.index": (Output(Kind.LIST, "/assisted", door=Door.COLLECTOR, all=False),),
     "assisted.new": NOTHING,
@@ -132,9 +135,20 @@ OUTPUTS: Mapping[str, tuple[Output, ...]] = {
     "assisted.next_person": NOTHING,
     "assisted.finish": NOTHING,
     "assisted.read_back": (Output(Kind.PAGE, "/assisted/{id}", door=Door.COLLECTOR, all=False),),
-    "review.queue": (Output(Kind.LIST, "/moderation", door=Door.STAFF),),
-    "review.desk": (Output(Kind.PAGE, "/moderation/{id}", door=Door.STAFF),),
+    "review.queue": (Output(Kind.LIST, "/moderation", door=Door.STAFF, all=False),),
+    "review.desk": (Output(Kind.PAGE, "/moderation/{id}", door=Door.STAFF, all=False),),
     "review.act": NOTHING,
+    "stewards.board": (Output(Kind.LIST, "/moderation/safety", door=Door.STEWARD, all=False),),
+    "stewards.handle": NOTHING,
+    "stewards.hold": NOTHING,
+    "stewards.confirm": NOTHING,
+    "stewards.lift": NOTHING,
+    "stewards.new_code": (Output(Kind.PAGE, "/moderation/{id}/new-code", door=Door.STEWARD, all=False),),
+    "stewards.finish_code": NOTHING,
+    "stewards.drop_code": NOTHING,
+    "stewards.identity": (Output(Kind.PAGE, "/moderation/{id}/identity", door=Door.STEWARD, all=False),),
+    "stewards.mail_again": NOTHING,
+    "report.entry": (Output(Kind.PAGE, f"{_ENTRY}/report", all=False),),
 }
 
 # Outputs that are no routes: the module that makes each, and the tests that ask what it gives away.

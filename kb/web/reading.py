@@ -104,11 +104,13 @@ def newest(shown_id: str) -> Reading:
         if _had_reached(entry_id):
             tombstones.raise_if_gone(db, entry_id)
         raise NotFound("no such entry")
-    seen = found[0]
+    seen, revision = found[0], entries.revision(db, entry_id, found[0].seq)
+    if not revision.sound:
+        raise NotFound("nobody agreed to this text")
     return _reading(
         seen,
         consent.faces(db, [seen])[0],
-        entries.revision(db, entry_id, seen.seq),
+        revision,
         consent.terms(db, [seen.consent_id])[seen.consent_id],
     )
 

@@ -19,7 +19,6 @@ from kb import (
     entries,
     erasure,
     moderation,
-    notices,
     places,
     portability,
     receipts,
@@ -29,7 +28,7 @@ from kb import (
 )
 from kb import standing as standings
 from kb.codes import show_id
-from kb.consent import VALUES, Scope, is_narrower, statement
+from kb.consent import Scope, is_narrower, statement
 from kb.db import transaction
 from kb.disclosure import Recall
 from kb.entries import Entry, State
@@ -60,6 +59,14 @@ SAID = {
     "undone": _l("Everything is back as it was."),
     "worry": _l("Thank you. Our data stewards will read this."),
     "sent": _l("Your message is sent."),
+}
+# What can be allowed no longer with one click.
+LESS = {
+    (Scope.AUDIENCE, "partners"): _l("Only partners may read it"),
+    (Scope.AUDIENCE, "moderators"): _l("Only the moderators may read it"),
+    (Scope.ATTRIBUTION, "anonymous"): _l("Show no name"),
+    (Scope.SEARCH_ENGINES, "no"): _l("Hide it from search engines"),
+    (Scope.SHARE, "no"): _l("Do not pass it on to other systems"),
 }
 # Where one decision stands and since when, by its state.
 _DECIDED = {
@@ -237,23 +244,12 @@ def _decided(choice: Choice) -> str:
     return str(_DECIDED[choice.state]) % {"day": day(choice.at)}
 
 
-def _less(stands: Standing) -> list[tuple[str, str, str]]:
-    """Return what can be allowed no longer with one click: scope, answer, and its words."""
+def _less(stands: Standing) -> list[tuple[str, str]]:
+    """Return what can be allowed no longer with one click: scope and answer as the button sends them, and its words."""
     if not stands.decidable:
         return []
-    wording = notice_words(stands)
-    offers = [(Scope.AUDIENCE, value) for value in reversed(VALUES[Scope.AUDIENCE])]
-    offers += [(Scope.ATTRIBUTION, "anonymous"), (Scope.SEARCH_ENGINES, "no"), (Scope.SHARE, "no")]
-    return [
-        (str(scope), value, str(wording.get(scope, {}).get(value, {}).get("label", "")))
-        for scope, value in offers
-        if is_narrower(scope, value, stands.terms.choices[scope])
-    ]
-
-
-def notice_words(stands: Standing) -> dict[str, Any]:
-    """Return the questions and answers of today in the language of the choices."""
-    return notices.scopes_of(stands.entry.kind, notices.CURRENT_VERSION, stands.choices_lang)
+    now_is = stands.terms.choices
+    return [(f"{scope}:{v}", str(words)) for (scope, v), words in LESS.items() if is_narrower(scope, v, now_is[scope])]
 
 
 def _seen(entry_id: str) -> list[Seen]:

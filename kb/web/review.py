@@ -111,7 +111,7 @@ def _lines(db: Database, me: Account, pile: list[Entry]) -> list[Line]:
             Line(
                 entry,
                 text,
-                len(screen(text.words())),
+                len(screen(text.words(), text.lang)),
                 step_name(entry, first),
                 days(entry.changed_at, now()),
                 holder,

@@ -68,7 +68,11 @@
         if (folded && control.value) folded.open = true;
       });
       all("textarea[data-count]", form).forEach((area) => area.dispatchEvent(new Event("input")));
-      one("[data-restored]").hidden = changed.length === 0;
+      if (changed.length) {
+        history.scrollRestoration = "manual"; // or the sentence would stand above what is seen
+        one("[data-restored]").hidden = false;
+        one("[data-restored]").scrollIntoView({ block: "center", behavior: "instant" });
+      }
     };
 
     let natively = false;
@@ -93,6 +97,7 @@
       one("[data-sending]").textContent = what === "sending" ? one("[data-sending]").dataset.text : "";
       all("[data-said]").forEach((p) => { p.hidden = p.dataset.said !== what; });
       one("[data-trouble]").hidden = !what || what === "sending";
+      one("[data-trouble]").scrollIntoView({ block: "nearest" });
     };
     const fetched = (url, options, seconds) =>
       fetch(url, { ...options, redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(seconds * 1000) });

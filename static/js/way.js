@@ -7,12 +7,12 @@ find("[data-print]").forEach((button) => {
   button.addEventListener("click", () => window.print());
 });
 
-// A second click while the first answer is on its way sends nothing.
-find("[data-once]").forEach((button) => {
-  button.form.addEventListener("submit", (event) => {
-    if (button.form.dataset.sent) event.preventDefault();
-    button.form.dataset.sent = "1";
-    setTimeout(() => delete button.form.dataset.sent, 10000);
+// A second click while the first answer is on its way sends nothing; a form can have several such buttons.
+new Set(find("[data-once]").map((button) => button.form)).forEach((form) => {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "1";
+    setTimeout(() => delete form.dataset.sent, 10000);
   });
 });
 

@@ -64,6 +64,7 @@ ADDRESSES: dict[str, list[str]] = {
         "/moderation/{r}?view=preview",
         "/moderation/{r}?view=history",
     ],
+    "report.entry": ["/entries/{t}/report", "/entries/{t}/report?thanks=1"],
 }
 # Pages that only a journey reaches (tests/journeys/test_story.py), files, and what answers without a page.
 ELSEWHERE = {
@@ -98,6 +99,19 @@ ELSEWHERE = {
     "assisted.next_person",
     "assisted.finish",
     "review.act",
+    # Stewards only: tests/journeys/test_stewards.py opens them.
+    "stewards.board",
+    "stewards.handle",
+    "stewards.hold",
+    "stewards.confirm",
+    "stewards.lift",
+    "stewards.new_code",
+    "stewards.finish_code",
+    "stewards.drop_code",
+    "stewards.identity",
+    "stewards.mail_again",
+    "accounts.confirm_recall",
+    "accounts.confirm_second",
 }
 
 

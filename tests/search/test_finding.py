@@ -14,7 +14,6 @@ from kb.search.finding import Answer
 from tests.search import making
 from tests.search.making import AT, LATER, practice, publish, story
 
-
 EYES = (Viewer.PUBLIC, Viewer.PARTNER, Viewer.MODERATOR)
 
 

@@ -199,3 +199,70 @@ def test_a_hidden_address_says_who_can_open_it(marek: Visitor, db: Database, aud
     made = factories.testimony(db, audience=audience)
 
     assert words in marek.page(f"/entries/{shown(made)}/cite").main
+
+
+# What is agreed to -> what every file says of it.
+SCOPES = [
+    ({}, {"quote": "none", "teaching": "no", "research": "no", "share": "no", "ai_training": "no"}),
+    (
+        {"quote": "verbatim", "teaching": "yes", "research": "yes", "share": "yes", "ai_training": "yes"},
+        {"quote": "verbatim", "teaching": "yes", "research": "yes", "share": "yes", "ai_training": "yes"},
+    ),
+    (
+        {"quote": "ask", "research": "yes"},
+        {"quote": "ask", "teaching": "no", "research": "yes", "share": "no", "ai_training": "no"},
+    ),
+]
+SAID = {
+    "yes": "allowed",
+    "no": "not allowed",
+    "none": "not allowed",
+    "ask": "only with a yes each time",
+    "verbatim": "word for word",
+}
+
+
+@pytest.mark.parametrize("make", [factories.testimony, factories.practice])
+@pytest.mark.parametrize("answers, wanted", SCOPES)
+def test_r12_every_file_says_what_the_consent_allows(
+    sam: Visitor, db: Database, make: Callable[..., Made], answers: dict[str, str], wanted: dict[str, str]
+) -> None:
+    """What may not be quoted can still be cited; its files then say so."""
+    made = make(db, title="Words", **answers)
+    label = "; ".join(
+        f"{name}: {SAID[wanted[scope]]}"
+        for scope, name in zip(
+            wanted,
+            ("Quoting", "Teaching", "Research", "Passing it on to other systems", "Training AI models"),
+            strict=True,
+        )
+    )
+
+    custom = item(sam, made)["custom"]
+    assert isinstance(custom, dict)
+    assert custom["consent"] == wanted
+    assert custom["rights"].startswith(label)
+    assert ("CC BY 4.0" in custom["rights"]) is (make is factories.practice)
+    told = {ext: sam.open(f"/entries/{shown(made)}/v/1.{ext}").get_data(as_text=True) for ext in ("bib", "ris", "txt")}
+    assert f"copyright = {{{label}" in told["bib"]
+    assert f"\r\nN1  - {label}" in told["ris"]
+    assert told["txt"].split("\n")[1].startswith(label)
+    assert all("Words" in text for text in told.values())
+    page = sam.page(f"/entries/{shown(made)}")
+    assert [content for name, content in meta(page) if name == "DC.rights"] == [custom["rights"]]
+
+
+def test_r12_no_file_holds_words_that_were_told(sam: Visitor, db: Database) -> None:
+    """Planted words of body and summary: no answer to any question lets them into a file for reference managers."""
+    for quote in ("none", "ask", "paraphrase", "verbatim"):
+        made = factories.testimony(db, quote=quote, share="yes", summary="zqsummary", body="zqbody, and then zqbody.")
+        for rest in (*(f".{ext}" for ext in MEDIA_TYPES), *(f"/v/1.{ext}" for ext in MEDIA_TYPES)):
+            assert "zq" not in sam.open(f"/entries/{shown(made)}{rest}").get_data(as_text=True), (quote, rest)
+
+
+def test_the_label_is_in_the_language_of_the_reader(sam: Visitor, db: Database) -> None:
+    made = factories.testimony(db)
+
+    answer = sam.open(f"/entries/{shown(made)}.csl.json?ui=en").get_data(as_text=True)
+
+    assert json.loads(answer)[0]["custom"]["rights"].startswith("Quoting: not allowed")

@@ -25,6 +25,7 @@ WAY = (
     "templates/errors/",
     "kb/web/submit.py",
     "kb/web/receipt.py",
+    "kb/web/choices.py",
     "kb/web/forms/fields.py",
     "kb/web/forms/testimony.py",
     "kb/web/forms/practice.py",

@@ -111,7 +111,9 @@ def test_home_keeps_its_voice_for_a_day_and_looks_at_few(
 @pytest.mark.parametrize(
     "url", ["/", "/themes", "/themes/culture", "/regions/PL636", "/partners", "/partners/gmina-bytow"]
 )
-def test_pages_load_only_the_texts_they_show(sam: Visitor, db: Database, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_pages_load_only_the_texts_they_show(
+    sam: Visitor, db: Database, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
     for _ in range(14):
         factories.practice(db, region="PL636", organisation="gmina-bytow")
     opened = address(factories.practice(db))
@@ -128,15 +130,6 @@ def test_pages_load_only_the_texts_they_show(sam: Visitor, db: Database, monkeyp
     sam.page(opened)
 
     assert 0 < max(loaded) <= 10
-
-
-def test_protection_says_what_taking_back_does_and_does_not(sam: Visitor) -> None:
-    main = sam.page("/about/protection").main
-
-    assert "In the same step" not in main  # the index and the working files follow a little later
-    assert "the last traces in working files go within minutes" in main
-    assert "which member of staff acted" in main
-    assert "only to moderators and to signed-in members" in main
 
 
 @pytest.mark.parametrize("url", STATIC)

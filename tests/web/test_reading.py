@@ -1,12 +1,13 @@
 """Read an entry: its page, its versions, who may see it, and that it is gone at once when it was taken back."""
 
 import re
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from kb import accounts, choices, disclosure, entries, hands, withdrawal, workflow
+from kb import accounts, choices, codes, disclosure, entries, hands, withdrawal, workflow
 from kb.config import Config
 from kb.db import Database, now, transaction, write
 from kb.entries import Kind, Text
@@ -423,7 +424,9 @@ def test_r109_models_are_not_trained_without_a_yes(
     sam: Visitor, db: Database, config: Config, make: Callable[..., Made], answer: str, wanted: str | None
 ) -> None:
     """The reservation stands in the header, for whatever kind of file, and in the page."""
-    made = make(db, ai_training=answer, share="yes", themes=("crafts",), title="Beacon", organisation="test-association")
+    made = make(
+        db, ai_training=answer, share="yes", themes=("crafts",), title="Beacon", organisation="test-association"
+    )
     indexer.once(config)
 
     pages = [address(made) + rest for rest in ("", "/v/1", "/cite")]
@@ -463,7 +466,10 @@ USES = ["Quoting", "Teaching", "Research", "Passing it on to other systems", "Tr
         ),
         # one thing at a time
         ({"quote": "ask", "teaching": "yes"}, ["only with a yes each time", "allowed", *["not allowed"] * 3]),
-        ({"quote": "paraphrase", "share": "yes"}, ["only in other words", *["not allowed"] * 2, "allowed", "not allowed"]),
+        (
+            {"quote": "paraphrase", "share": "yes"},
+            ["only in other words", *["not allowed"] * 2, "allowed", "not allowed"],
+        ),
     ],
 )
 def test_r12_the_page_says_what_the_consent_allows(
@@ -482,7 +488,14 @@ def test_r12_the_page_says_what_the_consent_allows(
 
 def test_a_decade_and_a_country_are_shown_in_their_place(sam: Visitor, db: Database, config: Config) -> None:
     made = factories.testimony(
-        db, place="country", time="decade", year=2017, region="LT027", themes=("crafts",), title="Beacon", quote="verbatim"
+        db,
+        place="country",
+        time="decade",
+        year=2017,
+        region="LT027",
+        themes=("crafts",),
+        title="Beacon",
+        quote="verbatim",
     )
     factories.practice(db, themes=("crafts",))
     indexer.once(config)
@@ -512,7 +525,8 @@ def test_a_decade_and_a_country_are_shown_in_their_place(sam: Visitor, db: Datab
 def test_place_and_time_are_as_exact_as_agreed(sam: Visitor, db: Database, place: str, time: str, told: str) -> None:
     made = factories.testimony(db, place=place, time=time, year=2017, region="LT027")
 
-    assert told in sam.page(address(made)).main
+    main = sam.page(address(made)).main
+    assert all(words in main for words in told.rsplit(" ", 1))
 
 
 def test_what_is_related_does_not_depend_on_what_is_hidden(
@@ -607,3 +621,19 @@ def test_an_embargo_hides_until_its_person_says_so(sam: Visitor, db: Database, d
     sam.page(address(made), status=404)
     choices.open_after_embargo(db, made.id, at=now())
     sam.page(address(made))
+
+
+@pytest.mark.parametrize("url", ["/", "/search", "/entries/{id}", "/entries/{id}/cite", "/themes/music", "/feed.atom"])
+def test_r31_a_text_changed_behind_our_back_is_shown_nowhere(sam: Visitor, db: Database, config: Config, url: str) -> None:
+    """Somebody with the file in hand changes a word and leaves the hash: nobody agreed to that."""
+    made = factories.testimony(db, title="Planted title", share="yes")
+    indexer.once(config)
+    raw = sqlite3.connect(config.database)
+    raw.execute("DROP TRIGGER revision_is_immutable")
+    raw.execute("UPDATE revision SET title = 'Forged title' WHERE entry_id = ?", (made.id,))
+    raw.commit()
+    raw.close()
+
+    answer = sam.browser.get(url.format(id=codes.show_id(made.id)))
+
+    assert "Forged title" not in answer.get_data(as_text=True)

@@ -6,14 +6,17 @@ from urllib.parse import urlencode
 import pytest
 from flask import Flask
 
-from kb import accounts, entries, hands, moderation, notices, withdrawal, workflow
+from kb import accounts, entries, hands, moderation, notices, stewardship, withdrawal, workflow
 from kb.codes import show_id
+from kb.consent import Guardian, Telling, Viewer
 from kb.db import Database, now, transaction
 from kb.entries import Kind, State, Text
 from kb.errors import KBError
+from kb.holds import Reason
 from kb.moderation import Action, LogRow
 from kb.web import desk as desks
 from kb.workflow import Hand
+from kb.worries import Kind as Kind_of_worry
 from tests import factories
 from tests.pages import Page, Visitor, text_of
 
@@ -96,6 +99,9 @@ def test_it_works(db: Database, marek: Visitor, lina: Visitor) -> None:
             {"reason": "read to her on Friday"},
             State.PUBLISHED,
         ),
+        (factories.testimony, "in_review", "withdraw_for", {"reason": "she came by on Friday"}, State.WITHDRAWN),
+        (factories.testimony, "published", "withdraw_for", {"reason": "a letter of 3 May"}, State.WITHDRAWN),
+        (factories.practice, "paused", "withdraw_for", {"reason": "by telephone"}, State.WITHDRAWN),
         (factories.testimony, "published", "revise", {"reason": "a name is still in it"}, State.IN_REVIEW),
         (factories.practice, "published", "retire", {"reason": "the pool is gone"}, State.RETIRED),
     ],
@@ -423,7 +429,7 @@ def test_what_was_typed_survives_a_withdrawal(db: Database, marek: Visitor) -> N
     page = marek.page(address(made.id))
     withdrawal.withdraw(db, made.id, at=now())
     answer = marek.send(
-        page, address(made.id, "ask"), status=409, message="May we leave out the name?", reason="a name"
+        page, address(made.id, "ask"), status=403, message="May we leave out the name?", reason="a name"
     )
     assert "May we leave out the name?" in answer.html
     assert "It stands elsewhere by now: Taken back." in answer.main
@@ -727,6 +733,158 @@ def test_reading_writes_nothing(db: Database, marek: Visitor) -> None:
         marek.page(url)
     changed = [line for line in set(before) ^ set(db.conn.iterdump()) if '"session"' not in line]
     assert changed == []
+
+
+# ---------- risks and what the narrator allows ----------
+
+
+def test_r20_the_desk_asks_all_twelve_questions(db: Database, marek: Visitor) -> None:
+    made = factories.testimony(db, state="in_review")
+    page = marek.page(address(made.id))
+    assert "Answer the questions about risks for this text." in page.main
+    assert len(page.all("fieldset", klass="risk")) == 12
+    assert not [e for e in page.all("input", type="radio") if e.get("checked") is not None]
+    answer = forced(marek, page, address(made.id, "recommend"), {"seen": "1"}, 409)
+    assert "Answer the questions about risks for this text." in answer.main
+
+    half = marek.send(page, address(made.id, "checklist"), status=422, minors="yes", reason="half done")
+    assert len([e for e in half.all("fieldset") if "err" in (e.get("class") or "").split()]) == 11
+    assert field(Page_form(half, "checklist"), "reason") == "half done"
+    assert "#checklist-third_persons-0" in half.links()
+
+    page = judge(marek, half, made.id, reason="only that there are some", minors="yes")
+    assert "answered by you" in page.main
+    assert "1 risk" in page.main
+    assert "only that there are some" in page.main
+    marek.send(page, address(made.id, "recommend"))
+
+
+def test_r23_what_looks_like_a_name_needs_a_reason(db: Database, marek: Visitor) -> None:
+    made = factories.testimony(db, state="in_review", body="At the fence stood Karim Nazari and shouted.")
+    page = judge(marek, marek.page(address(made.id)), made.id, status=422)
+    assert "#checklist-reason" in page.links()
+    judge(marek, page, made.id, third_persons="yes", reason="he read it and agreed")
+
+
+def test_the_second_reviewer_sees_how_the_first_judged(db: Database, marek: Visitor, lina: Visitor) -> None:
+    made = factories.testimony(db, state="in_review")
+    page = judge(marek, marek.page(address(made.id)), made.id, small_community="yes", reason="the village is not named")
+    marek.send(page, address(made.id, "recommend"))
+    page = lina.send(lina.page(address(made.id)), address(made.id, "claim"))
+    assert "the village is not named" in page.main
+    assert not [e for e in page.all("input", type="radio") if e.get("checked") is not None]
+    assert "not answered by you" in page.main
+
+
+def test_special_categories_are_ticked_and_stop_the_review(db: Database, marek: Visitor) -> None:
+    made = factories.testimony(db, state="in_review", special_religion="yes")
+    page = marek.page(address(made.id))
+    ticks = page.all("input", name="special")
+    assert len(ticks) == 5
+    page = judge(marek, page, made.id)
+    page = marek.send(page, address(made.id, "file_under"), special=["special_health", "special_religion"])
+    sentence = "“The text tells about health” is ticked, and the narrator has not said yes to showing that."
+    assert sentence in page.main
+    assert "“The text tells about religion or belief” is ticked" not in page.main
+    answer = forced(marek, page, address(made.id, "recommend"), {"seen": "1"}, 409)
+    assert sentence in answer.main
+    page = marek.send(page, address(made.id, "file_under"), special=["special_religion"])
+    marek.send(page, address(made.id, "recommend"))
+    assert entries.special(db, made.id) == ("special_religion",)
+    wrong = factories.testimony(db, state="in_review", title="Another")
+    marek.send(marek.page(address(wrong.id)), address(wrong.id, "file_under"), status=422, special=["special_taste"])
+
+
+def test_words_that_nobody_may_change(db: Database, marek: Visitor) -> None:
+    made = factories.testimony(db, state="in_review", body="I came with Karim.", edit="none")
+    page = marek.page(address(made.id))
+    assert "The narrator wants nobody to change the words." in text_of(page.one("section", id="edit"))
+    answer = marek.send(page, address(made.id, "edit"), status=409, body="We came.")
+    assert "You can only put a mark such as [name]" in text_of(answer.one("div", id="errors"))
+    assert field(answer, "body") == "We came."
+    page = marek.send(answer, address(made.id, "edit"), body="I came with [name].")
+    assert "Saved." in page.main
+    assert entries.get(db, made.id).seq == 2
+
+
+def test_nobody_is_asked_who_does_not_want_to_be(db: Database, marek: Visitor) -> None:
+    made = factories.testimony(db, state="in_review", contact="none")
+    page = marek.page(address(made.id))
+    assert "The author does not want to be asked anything." in page.main
+    answer = forced(marek, page, address(made.id, "ask"), {"message": "May we?", "reason": "a name"}, 409)
+    assert "The author does not want to be asked anything." in answer.main
+    assert "May we?" in answer.html
+
+
+def test_it_tells_how_a_story_was_collected(db: Database, people, marek: Visitor) -> None:
+    telling = Telling(
+        languages=("fa", "de"),
+        interpreter="volunteer",
+        read_aloud=True,
+        teach_back=False,
+        collected_by=people["pia"].id,
+        collector_decides=True,
+        second_collector=people["jonas"].id,
+    )
+    guardian = Guardian("mother", "appointed", "court 7/2026", consented=True, assented=True)
+    born = f"{int(now()[:4]) - 15}-01"
+    made = factories.testimony(
+        db,
+        state="in_review",
+        method="assisted",
+        telling=telling,
+        subject_kind="minor",
+        birth_month=born,
+        guardian=guardian,
+        place="region",
+    )
+    page = marek.page(address(made.id))
+    for words in (
+        "Told to a collector",
+        "Pia Practitioner",
+        "Persian, German",
+        "a volunteer",
+        "Jonas Partner, not confirmed yet",
+        "a second colleague has not confirmed yet, so nobody sees it",
+        "appointed by a court, court 7/2026",
+        "15 years old now",
+        "A minor speaks; guardian and young person both agreed",
+        "May search engines such as Google show your text?",  # every answer in the words of the notice
+    ):
+        assert words in page.main, words
+
+
+def test_a_held_entry_and_its_reports_are_seen_at_the_desk(db: Database, marek: Visitor) -> None:
+    made = factories.testimony(db)
+    stewardship.report(db, Viewer.PUBLIC, made.id, Kind_of_worry.DANGER, "They will know her.", at=now())
+    stewardship.hold(db, made.id, Reason.SAFETY, hand(db, "lina"), at=now())
+    page = marek.page(address(made.id))
+    assert "They will know her." in page.main
+    assert "Lina Moderator held it back" in page.main
+
+
+def test_one_goes_on_to_the_next(db: Database, marek: Visitor) -> None:
+    made = [
+        factories.testimony(db, state="submitted", title=f"No {n}", at=f"2022-03-{n:02}T10:00:00Z") for n in (1, 2, 3)
+    ]
+    beside = {e.get("rel"): e.get("href") for e in marek.page(address(made[1].id)).all("a") if e.get("rel")}
+    assert (beside["prev"], beside["next"]) == (address(made[0].id), address(made[2].id))
+    assert "prev" not in {e.get("rel") for e in marek.page(address(made[0].id)).all("a")}
+
+
+def test_what_was_taken_back_is_not_read_any_more(db: Database, marek: Visitor) -> None:
+    """Also during the three days in which it can still be undone."""
+    made = factories.testimony(db, state="in_review", title="Her title", body="Her words.")
+    workflow.ask(db, made.id, "Her words again?", hand(db, "marek"), reason="her words", at=now())
+    withdrawal.withdraw(db, made.id, at=now())
+    for url in ("/moderation?tab=done", *(f"{address(made.id)}?view={view}" for view in desk_views)):
+        page = marek.page(url)
+        assert "Her words" not in page.html
+        assert "Her title" not in page.html
+        assert "her words" not in page.html
+
+
+desk_views = ("changes", "original", "preview", "history")
 
 
 # ---------- the history ----------

@@ -116,9 +116,10 @@ class ChoicesForm(ScopesForm):
         return found + [(v, str(_("As it is now")), "", "") for v in cast(Radio, self[scope]).values if v not in known]
 
     def choices(self) -> dict[str, str]:
-        """Return an answer for every question; a question that is not answered keeps its answer."""
-        kept = {str(scope): self[scope].data or self.terms.choices[scope] for scope in ASKED[self.kind]}
-        return kept | {str(Scope.STORE): "yes"}
+        """Return an answer for every question; one that is not answered, or with what is no answer, keeps its answer."""
+        found = {str(scope): self.terms.choices[scope] for scope in ASKED[self.kind]}
+        found |= {name: self[name].data for name in found if self[name].data in cast(Radio, self[name]).values}
+        return found | {str(Scope.STORE): "yes"}
 
     def name(self) -> str | None:
         """Return the name to be shown, or None."""
