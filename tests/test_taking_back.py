@@ -1,21 +1,21 @@
 """What taking back, narrowing, erasing and time itself write, each act with everything that belongs to it, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kb import (
-    accounts, changes, choices, codes, consent, delivery, disclosure, entries, erasure, expiry, hands, holds, ledger,
-    lost_codes, moderation, notices, reminders, tombstones, translations, vault, withdrawal, workflow, worries,
+    changes, choices, consent, delivery, disclosure, entries, erasure, expiry, hands, holds, ledger,
+    lost_codes, moderation, notices, reminders, tombstones, translations, vault, withdrawal, worries,
 )  # fmt: skip
 from kb.accounts import Account
 from kb.config import Config
 from kb.consent import ASKED, VALUES, Actor, Guardian, Scope, Viewer
 from kb.db import Database, connect, row, rows, transaction, value, write
 from kb.entries import Kind, State, Text
-from kb.errors import Conflict, ConsentMissing, Gone, Invalid, NotFound, WrongState
+from kb.errors import Busy, Conflict, ConsentMissing, Gone, Invalid, NotFound, WrongState
 from kb.moderation import Action
 from kb.search import outbox
 from tests import factories
@@ -423,6 +423,162 @@ def test_unfinished_erasures_come_in_their_order(db: Database, config: Config) -
     with transaction(db):
         write(db, "DELETE FROM outbox WHERE entry_id = ?", (made[0],))
     assert [e.entry_id for e in erasure.go_on(config, db, at=DUE)] == [made[1]]
+
+
+# what happened after the file was written anew the last time, how much later, is it written anew
+REWRITES = [
+    ([], 23, False),
+    ([], 24, True),  # once a day in any case
+    ([], 25, True),
+    (["hidden", "published", "withdrawn", "restored"], 1, False),  # nothing left the database
+    (["erased"], 1, True),
+    (["narrowed"], 1, True),
+    (["revised"], 1, True),
+    (["erased", "hidden"], 1, True),
+]
+
+
+@pytest.mark.parametrize(("happened", "hours", "expected"), REWRITES)
+def test_r35_the_file_is_written_anew_when_something_was_taken_out(
+    db: Database, config: Config, monkeypatch: pytest.MonkeyPatch, happened: list[str], hours: int, expected: bool
+) -> None:
+    made = published(db)
+    written: list[str] = []
+    monkeypatch.setattr(erasure, "_vacuum", lambda path: written.append(path.name) or True)
+    erasure.go_on(config, db, at=BACK)
+    assert written == ["kb.sqlite3"]  # never before, so now
+    assert row(db, "SELECT * FROM rewritten") == {"id": 1, "at": BACK, "change_seq": 0}
+    with transaction(db):
+        write(db, "UPDATE rewritten SET change_seq = ?", (changes.since(db, 0)[-1].seq,))
+        for kind in happened:
+            changes.announce(db, made, changes.Kind(kind), at=BACK)
+    taken_out = [c.seq for c in changes.since(db, 1) if c.kind in ("erased", "narrowed", "revised")]
+
+    later = f"2026-02-0{1 + (10 + hours) // 24}T{(10 + hours) % 24:02}:00:00Z"
+    erasure.go_on(config, db, at=later)
+    erasure.go_on(config, db, at=later)
+
+    assert written == ["kb.sqlite3"] * (1 + expected)
+    assert row(db, "SELECT at, change_seq FROM rewritten") == {
+        "at": later if expected else BACK,
+        "change_seq": max(taken_out, default=1),
+    }
+
+
+def test_r35_the_first_change_counts_too(db: Database, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    with transaction(db):
+        changes.announce(db, "00000000", changes.Kind.ERASED, at=AT)
+        write(db, "INSERT INTO rewritten (id, at, change_seq) VALUES (1, ?, 0)", (BACK,))
+    written: list[str] = []
+    monkeypatch.setattr(erasure, "_vacuum", lambda path: written.append(path.name) or True)
+
+    erasure.go_on(config, db, at=BACK)
+
+    assert written == ["kb.sqlite3"]
+    assert value(db, "SELECT change_seq FROM rewritten") == 1
+
+
+def test_r35_no_free_page_is_left_in_either_file(db: Database, config: Config) -> None:
+    made = published(db)
+    with transaction(db):
+        vault.post(db, vault.public_key(config), made, vault.Identity("Amina " * 9000, None), at=AT)
+    vault.collect(db, config.vault, at=AT)
+    names = connect(config.vault / vault.FILE)
+    full = value(names, "PRAGMA page_count")
+    with transaction(db):
+        erasure.erase_text(db, made, at=BACK)
+        assert value(db, "PRAGMA freelist_count") > 0
+
+    erasure.go_on(config, db, at=BACK)
+
+    assert [value(file, "PRAGMA freelist_count") for file in (db, names)] == [0, 0]
+    assert value(names, "PRAGMA page_count") < full - 5
+    names.close()
+
+
+def test_a_vault_that_is_held_is_emptied_the_next_time(
+    db: Database, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = published(db)
+    with transaction(db):
+        erasure.erase_text(db, made, at=BACK)
+        outbox.clear(db, outbox.last(db))
+    with monkeypatch.context() as held:
+        held.setattr(vault, "erase", refuse(Busy("held")))
+        assert erasure.go_on(config, db, at=BACK) == [erasure.Erasure(made, BACK, BACK, BACK, None, BACK, None)]
+    with monkeypatch.context() as held:  # emptied, but its file could not be written anew
+        held.setattr(erasure, "_vacuum", lambda path: path.name != vault.FILE)
+        assert erasure.go_on(config, db, at=BACK) == [erasure.Erasure(made, BACK, BACK, BACK, None, BACK, None)]
+    with monkeypatch.context() as away:
+        away.setattr(vault, "erase", refuse(vault.VaultClosed("away")))
+        with pytest.raises(vault.VaultClosed):
+            erasure.go_on(config, db, at=BACK)
+
+    assert erasure.go_on(config, db, at=DUE) == []
+    assert erasure.ordered(db, made) == erasure.Erasure(made, BACK, BACK, BACK, DUE, BACK, DUE)
+
+
+def refuse(error: Exception) -> Callable[..., None]:
+    def raise_it(*_: object) -> None:
+        raise error
+
+    return raise_it
+
+
+def test_the_vault_is_left_alone_when_nothing_waits(
+    db: Database, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(erasure, "_vacuum", lambda path: written.append(path.name) or True)
+
+    assert erasure.go_on(config, db, at=BACK) == []
+
+    assert vault.FILE not in written
+
+
+def test_what_was_erased_while_the_log_was_cut_waits_for_the_next_time(
+    db: Database, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, meanwhile = published(db), published(db)
+    with transaction(db):
+        erasure.erase_text(db, made, at=BACK)
+        outbox.clear(db, outbox.last(db))
+
+    def cut_and_erase(db: Database) -> bool:
+        with transaction(db):
+            erasure.order(db, meanwhile, at=BACK, due_at=BACK)
+            write(db, "UPDATE erasure SET text_done_at = :a, vault_done_at = :a, index_done_at = :a", {"a": BACK})
+        return True
+
+    monkeypatch.setattr(erasure, "empty_log", cut_and_erase)
+
+    assert [e.entry_id for e in erasure.go_on(config, db, at=DUE)] == [meanwhile]
+
+
+@pytest.mark.parametrize("missing", ["vault_done_at", "index_done_at"])
+def test_the_log_counts_as_cut_only_after_the_other_steps(
+    db: Database, config: Config, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    made = published(db)
+    monkeypatch.setattr(vault, "erase", refuse(Busy("held")))
+    with transaction(db):
+        erasure.erase_text(db, made, at=BACK)  # its ticket stays, so the index is not done
+        write(db, "UPDATE erasure SET vault_done_at = :a, index_done_at = :a", {"a": BACK})
+        write(db, f"UPDATE erasure SET {missing} = NULL")
+
+    assert [e.log_done_at for e in erasure.go_on(config, db, at=DUE)] == [None]
+
+
+def test_writing_a_file_anew_says_whether_its_log_was_cut(db: Database, config: Config) -> None:
+    reader = connect(config.database)
+    assert erasure._vacuum(config.database) is True
+    with transaction(db):
+        write(db, "UPDATE entry SET lang = 'en'")
+        write(db, "INSERT INTO clock VALUES (1, ?)", (AT,))
+    reader.conn.execute("BEGIN")
+    rows(reader, "SELECT * FROM clock")
+    assert erasure._vacuum(config.database) is False
+    reader.close()
 
 
 def test_cutting_the_log_waits_only_a_moment_and_leaves_the_patience_of_others(db: Database) -> None:

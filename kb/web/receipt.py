@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from babel.dates import format_datetime, get_timezone
+from babel.dates import format_date, format_time, get_timezone, get_timezone_name
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -19,6 +19,7 @@ from kb import (
     entries,
     erasure,
     moderation,
+    notices,
     places,
     portability,
     receipts,
@@ -87,6 +88,14 @@ SEEN_HOW = {
     disclosure.Kind.PRINT: _l("printed"),
     disclosure.Kind.FEED: _l("received through a feed"),
     disclosure.Kind.MAIL: _l("received by mail"),
+}
+
+# Why organisations were asked to remove what they have.
+CAUSES = {
+    disclosure.Cause.WITHDRAWN: _l("You took it back."),
+    disclosure.Cause.NARROWED: _l("You allowed less."),
+    disclosure.Cause.HELD: _l("We stopped it for safety."),
+    disclosure.Cause.EXPIRED: _l("Your consent ended."),
 }
 
 
@@ -212,6 +221,7 @@ def status_page(
         messages=moderation.messages(db, found.id),
         seen=_seen(found.id),
         seen_how=SEEN_HOW,
+        causes=CAUSES,
         worries=[w for w in worries.of_entry(db, found.id) if w.sender == "narrator"],
         worry_words=WORRIES,
         less=_less(stands),
@@ -275,6 +285,7 @@ def _gone_page(found: Entry, problem: str | None) -> str:
         until=_local(ordered.due_at, held.jurisdiction) if ordered else "",
         seen=_seen(found.id),
         seen_how=SEEN_HOW,
+        causes=CAUSES,
         problem=problem,
         away=AWAY,
     )
@@ -282,8 +293,10 @@ def _gone_page(found: Entry, problem: str | None) -> str:
 
 def _local(at: str, country: str) -> str:
     """Write a moment by the clock of a country, with the name of its time, in the language of the page."""
-    zone = get_timezone(_ZONES.get(country, "UTC"))
-    return format_datetime(datetime.fromisoformat(at), format="long", tzinfo=zone, locale=ui_language())
+    moment = datetime.fromisoformat(at).astimezone(get_timezone(_ZONES.get(country, "UTC")))
+    lang = ui_language()
+    clock = f"{format_date(moment, 'long', lang)}, {format_time(moment, 'short', locale=lang)}"
+    return str(_("%(moment)s (%(clock)s)", moment=clock, clock=get_timezone_name(moment, locale=lang)))
 
 
 # ---------- everything that is kept, and the proof of what was agreed to ----------
@@ -324,7 +337,8 @@ def consent_page() -> Answer:
         return closed()
     held = standings.last_record(get_db(), entry_id)
     told = statement.receipt(get_db(), config(), held)
-    return render_template("receipt/consent.html", told=told, held=held, entry_id=entry_id, away=AWAY)
+    notice = notices.stored(get_db(), held.notice_id)
+    return render_template("receipt/consent.html", told=told, held=held, notice=notice, entry_id=entry_id, away=AWAY)
 
 
 def _file(thing: dict[str, Any], name: str) -> Response:

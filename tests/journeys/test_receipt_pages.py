@@ -87,7 +87,7 @@ STATES: dict[str, tuple[Callable[[Database], Made], str]] = {
         "/receipt",
     ),
     "choices": (lambda db: factories.testimony(db, title="Other answers", **WIDE), "/receipt/choices"),
-    "choices, arabic": (lambda db: factories.testimony(db, lang="ar", title="حقيبة", **WIDE), "/receipt/choices"),
+    "choices in arabic": (lambda db: factories.testimony(db, lang="ar", title="حقيبة", **WIDE), "/receipt/choices"),
     "renew": (lambda db: factories.testimony(db, at=shift(now(), days=-700), title="Once more"), "/receipt/renew"),
     "withdraw": (lambda db: factories.testimony(db, title="To be taken back"), "/receipt/withdraw"),
     "taken back": (withdrawn, "/receipt"),
