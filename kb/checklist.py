@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kb.db import Database, Row, rows, value, write
+from kb.db import Database, rows, value, write
 from kb.errors import Fault
 
 
@@ -106,12 +106,3 @@ def is_done(db: Database, entry_id: str, seq: int, account_id: int) -> bool:
 def erase(db: Database, entry_id: str) -> None:
     """Forget all answers about an entry: they tell something of what stood in it."""
     write(db, "DELETE FROM checklist WHERE entry_id = ?", (entry_id,))
-
-
-def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
-    """Return how the risks of an entry were judged, for the person it is about; by whom and why is the reviewers' own."""
-    return {
-        "checklist": rows(
-            db, "SELECT entry_id, seq, at, answers FROM checklist WHERE entry_id = ? ORDER BY seq, at", (entry_id,)
-        )
-    }

@@ -1,6 +1,20 @@
 """Take an entry back: hidden at once, undone within three days, then erased; and do again what a restored backup does not know."""
 
-from kb import changes, choices, consent, disclosure, entries, erasure, hands, holds, ledger, moderation, tombstones
+from kb import (
+    accounts,
+    changes,
+    choices,
+    consent,
+    disclosure,
+    entries,
+    erasure,
+    hands,
+    holds,
+    ledger,
+    moderation,
+    tombstones,
+)
+from kb.accounts import Role
 from kb.consent import VALUES, Actor, Scope, is_narrower
 from kb.db import Database, transaction
 from kb.entries import Entry, State
@@ -153,10 +167,18 @@ def apply_line(db: Database, line: ledger.Line, *, at: str) -> None:
         hands.log(db, line.entry, action, entry.state, to, Hand("system"), entry.seq, None, line.at)
         outbox.add(db, line.entry, "put", at=at)
     elif line.act == "hold" and not holds.is_held(db, line.entry):
-        holds.place(db, line.entry, holds.Reason(str(line.facts["reason"])), int(str(line.facts["by"])), at=line.at)
+        reason, by = holds.Reason(str(line.facts["reason"])), _known(db, int(str(line.facts["by"])))
+        holds.place(db, line.entry, reason, by, at=line.at)
 
 
 _SWITCHES = {("pause", State.PUBLISHED): State.PAUSED, ("resume", State.PAUSED): State.PUBLISHED}
+
+
+def _known(db: Database, account_id: int) -> int:
+    """Return an account, or a steward in the place of one that was made after the backup."""
+    known = accounts.names(db)
+    stewards = (steward.id for steward in accounts.with_role(db, Role.STEWARD))
+    return account_id if account_id in known else next(stewards, min(known, default=account_id))
 
 
 def _withdraw_again(db: Database, entry: Entry, *, at: str) -> None:
@@ -174,6 +196,8 @@ def _narrow_again(db: Database, line: ledger.Line) -> None:
         return
     consent_id = consent.in_force(db, line.entry)
     scope, choice = Scope(str(line.facts["scope"])), str(line.facts["value"])
+    if scope is Scope.ATTRIBUTION:
+        choice = VALUES[scope][0]  # another name is not in the ledger, and the one in the backup was taken back
     if choice in VALUES[scope] and is_narrower(
         scope, choice, consent.terms(db, [consent_id])[consent_id].choices[scope]
     ):

@@ -6,14 +6,21 @@ decorators, asserts for the type checker and the words of an error.
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 COMPARED = {
     ast.Eq: ("!=",), ast.NotEq: ("==",), ast.Lt: ("<=", ">"), ast.LtE: ("<", ">"), ast.Gt: (">=", "<"), ast.GtE: (">", "<"),
     ast.In: ("not in",), ast.NotIn: ("in",), ast.Is: ("is not",), ast.IsNot: ("is",),
 }  # fmt: skip
-COMPUTED = {ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "//"), ast.FloorDiv: ("//", "*"), ast.Mod: ("%", "+")}
+COMPUTED = {
+    ast.Add: ("+", "-"),
+    ast.Sub: ("-", "+"),
+    ast.Mult: ("*", "//"),
+    ast.FloorDiv: ("//", "*"),
+    ast.Mod: ("%", "+"),
+}
 IS_SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE VIEW)\b")
 SQL_SWAPS = (
     (r"<>", "="), (r"<=", "<"), (r">=", ">"), (r"(?<![<>])=", "<>"), (r"<(?![=>])", "<="), (r"(?<!<)>(?!=)", ">="),
@@ -58,7 +65,9 @@ def of_sql(source: str, start: int, end: int) -> Iterator[Mutant]:
         never = m[1] == "OR" or m[0] == "("
         if sql[m.end() : stop].strip() and not sql.startswith("SELECT", m.end()):
             # A bound value stays bound, or the statement would fail instead of finding too much.
-            bound = "".join(" OR ? IS NULL" if not never else " AND ? IS NULL" for _ in range(sql.count("?", m.end(), stop)))
+            bound = "".join(
+                " OR ? IS NULL" if not never else " AND ? IS NULL" for _ in range(sql.count("?", m.end(), stop))
+            )
             new = "0" if never else "1"
             yield Mutant(start + m.end(), start + stop, f"({new}{bound})" if bound else new)
     for m in re.finditer(r"\bIN \(('[^()]*')\)", sql):
@@ -128,9 +137,14 @@ class _Python(ast.NodeVisitor):
 
     def swap(self, nodes: list[ast.expr]) -> None:
         """Exchange each two neighbours; a database in the place of something else would be no fault that anybody overlooks."""
-        for one, two in zip(nodes, nodes[1:], strict=False):
+        for one, two in pairwise(nodes):
             a, b = self.text(one), self.text(two)
-            if a != b and "db" not in (a, b) and not isinstance(one, ast.Starred | ast.Constant) and not isinstance(two, ast.Starred):
+            if (
+                a != b
+                and "db" not in (a, b)
+                and not isinstance(one, ast.Starred | ast.Constant)
+                and not isinstance(two, ast.Starred)
+            ):
                 start, end = self.span(one)[0], self.span(two)[1]
                 middle = self.source[self.span(one)[1] : self.span(two)[0]]
                 self.found.append(Mutant(start, end, b + middle + a))
@@ -138,7 +152,17 @@ class _Python(ast.NodeVisitor):
     def drop(self, nodes: list[ast.expr], least: int = 2) -> None:
         """Leave out each item of a list once."""
         for n, node in enumerate(nodes):
-            if len(nodes) >= least and isinstance(node, ast.Attribute | ast.Starred | ast.Constant | ast.BoolOp | ast.Compare | ast.Call | ast.UnaryOp | ast.Name):
+            if len(nodes) >= least and isinstance(
+                node,
+                ast.Attribute
+                | ast.Starred
+                | ast.Constant
+                | ast.BoolOp
+                | ast.Compare
+                | ast.Call
+                | ast.UnaryOp
+                | ast.Name,
+            ):
                 start = self.span(nodes[n - 1])[1] if n else self.span(node)[0]
                 end = self.span(node)[1] if n else self.span(nodes[1])[0]
                 self.found.append(Mutant(start, end, ""))
@@ -215,15 +239,21 @@ class _Python(ast.NodeVisitor):
     def visit_Compare(self, node: ast.Compare) -> None:
         left = node.left
         for operator, right in zip(node.ops, node.comparators, strict=True):
-            old = {ast.NotIn: "not in", ast.IsNot: "is not"}.get(type(operator)) or ast.unparse(ast.Compare(ast.Name("a"), [operator], [ast.Name("b")]))[2:-2]
+            old = {ast.NotIn: "not in", ast.IsNot: "is not"}.get(type(operator)) or ast.unparse(
+                ast.Compare(ast.Name("a"), [operator], [ast.Name("b")])
+            )[2:-2]
             for new in COMPARED[type(operator)]:
                 self.between(left, right, old, new)
             left = right
-        self.generic_visit(node)
+        for part in (node.left, *node.comparators):
+            if isinstance(part, ast.Tuple):  # of what is among several, the order does not count
+                self.generic_visit(part)
+            else:
+                self.visit(part)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
         old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
-        for left, right in zip(node.values, node.values[1:], strict=False):
+        for left, right in pairwise(node.values):
             self.between(left, right, old, new)
         for value in node.values:
             self.put(value, "True" if old == "and" else "False")
@@ -240,7 +270,8 @@ class _Python(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
-        self.swap(node.args)
+        if not (isinstance(node.func, ast.Name) and node.func.id in ("min", "max")):
+            self.swap(node.args)
         self.visit(node.func)
         for argument in node.args:
             self.visit(argument)
@@ -274,7 +305,9 @@ class _Python(ast.NodeVisitor):
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
         self.visit(node.value)
-        if not isinstance(node.slice, ast.Constant) or isinstance(node.slice.value, int):  # a column with a wrong name fails by itself
+        if not isinstance(node.slice, ast.Constant) or isinstance(
+            node.slice.value, int
+        ):  # a column with a wrong name fails by itself
             self.visit(node.slice)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:

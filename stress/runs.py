@@ -32,9 +32,11 @@ PATIENCE = 600  # seconds until a run that waits for something for ever is ended
 BROKEN = 98  # exit status of a run that could not begin
 COPIED = ("kb", "tests", "templates", "translations", "static", "pyproject.toml")
 # Loaded once for all runs; nothing of our own is among them.
-SHARED = """pytest hypothesis.strategies sqlite3 flask flask_babel flask_login flask_wtf wtforms babel.dates babel.numbers whoosh.index
-whoosh.qparser whoosh.analysis sqlite_utils bleach nh3 argon2 nacl.public segno html5lib time_machine playwright.sync_api
-aiosmtpd.controller click.testing smtplib""".split()
+SHARED = (
+    "pytest", "hypothesis.strategies", "sqlite3", "flask", "flask_babel", "flask_login", "flask_wtf", "wtforms", "babel.dates",
+    "babel.numbers", "whoosh.index", "whoosh.qparser", "whoosh.analysis", "sqlite_utils", "bleach", "nh3", "argon2", "nacl.public",
+    "segno", "html5lib", "time_machine", "playwright.sync_api", "aiosmtpd.controller", "click.testing", "smtplib",
+)  # fmt: skip
 
 
 class Case(Protocol):
@@ -107,7 +109,7 @@ def _pytest(tree: Path, tests: tuple[str, ...], plugin: object) -> int:
     sys.path.insert(0, str(tree))
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     plain = (f"-pno:{name}" for name in ("cacheprovider", "unraisableexception", "threadexception"))
-    options = ["-x", "-q", "--tb=line", "-ppytest_timeout", "--timeout=0", *plain, f"--basetemp={tree}/tmp"]
+    options = ["-x", "-q", "--tb=line", "-ppytest_timeout", "--timeout=0", *plain, f"--basetemp={tree}/made"]
     code = int(pytest.main([*options, *tests], plugins=[plugin]))
     home = str(getattr(sys.modules.get("kb"), "__file__", tree))
     return code if home.startswith(str(tree)) else BROKEN
@@ -153,7 +155,11 @@ def _measure(todo: list[Any], jobs: int, begin: Begin) -> None:
                     print(json.dumps({"key": case.key, "killed": code != 0}), file=results, flush=True)
                     done = len(todo) - len(waiting) - len(running)
                     if done % 100 == 0:
-                        print(f"{done} of {len(todo)} in {time.monotonic() - began:.0f} s", file=sys.__stderr__, flush=True)
+                        print(
+                            f"{done} of {len(todo)} in {time.monotonic() - began:.0f} s",
+                            file=sys.__stderr__,
+                            flush=True,
+                        )
             time.sleep(0.005)
 
 
@@ -231,7 +237,9 @@ class _Server:
         return True
 
     def _is_green(self, session: Any, items: list[Any]) -> bool:
-        for item, after in zip(items, [*items[1:], items[0]], strict=True):  # an item after the last keeps the session open
+        for item, after in zip(
+            items, [*items[1:], items[0]], strict=True
+        ):  # an item after the last keeps the session open
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
             if session.testsfailed:
                 return False

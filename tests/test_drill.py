@@ -211,7 +211,15 @@ def test_r98_nothing_comes_back(drill: Drill) -> None:
         for name in gone:
             assert erasure.ordered(db, drill.made[name].id) is not None
     drill.kb("reindex")
-    drill.kb("doctor")
+    assert unwell(drill) == {}
+
+
+def unwell(drill: Drill) -> dict[str, list[str]]:
+    """Return what `kb doctor` finds in the instance; whether the catalogues are compiled is another matter."""
+    said = filled.kb(drill.config.instance, "doctor", "--json", KB_SECRET_KEY=factories.SECRET)
+    return {
+        name: found for name, found in json.loads(said.stdout)["checks"].items() if found and name != "translations"
+    }
 
 
 def test_r98_pages_search_and_receipts_agree(drill: Drill) -> None:
@@ -267,4 +275,4 @@ def test_r98_restored_twice_is_restored_once(drill: Drill) -> None:
     for _ in range(2):
         drill.kb("restore", str(drill.backup), "--replace")
         assert visible(drill.config, drill.made) == expected()
-    drill.kb("doctor")
+    assert unwell(drill) == {}

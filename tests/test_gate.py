@@ -52,7 +52,7 @@ FAITH = "INSERT INTO entry_special VALUES (:id, 'special_religion')"
 
 
 def health(choice: str, state: str) -> str:
-    return f"UPDATE consent_scope SET value = '{choice}', state = '{state}' WHERE consent_id = :c AND scope = 'special_health'"
+    return f"UPDATE consent_scope SET value = '{choice}', state = '{state}' WHERE consent_id = :c AND scope = 'special_health'"  # noqa: S608 - our own names
 
 
 # what is done to one entry, is it still shown
@@ -64,15 +64,21 @@ CONDITIONS = {
     "its text has no version": (("UPDATE revision SET version = NULL WHERE entry_id = :id",), False),
     "its consent ended": (("UPDATE consent SET ended_at = '2026-01-02' WHERE id = :c",), False),
     "an embargo runs": (("UPDATE consent SET embargo_until = '2027-01-01' WHERE id = :c",), False),
-    "an embargo is over and nobody was asked": (("UPDATE consent SET embargo_until = '2026-01-02' WHERE id = :c",), False),
+    "an embargo is over and nobody was asked": (
+        ("UPDATE consent SET embargo_until = '2026-01-02' WHERE id = :c",),
+        False,
+    ),
     "a collector with power was alone": (("UPDATE consent SET collector_decides = 1 WHERE id = :c",), False),
     "a second collector was there": (
         ("UPDATE consent SET collector_decides = 1, second_confirmed_at = '2026-01-02' WHERE id = :c",),
         True,
     ),
-    "storing was refused": (("UPDATE consent_scope SET value = 'no' WHERE consent_id = :c AND scope = 'store'",), False),
+    "storing was refused": (
+        ("UPDATE consent_scope SET value = 'no' WHERE consent_id = :c AND scope = 'store'",),
+        False,
+    ),
     "the release is for another text": (
-        (f"UPDATE consent_scope SET release_hash = '{'f' * 64}' WHERE consent_id = :c AND scope = 'release'",),
+        (f"UPDATE consent_scope SET release_hash = '{'f' * 64}' WHERE consent_id = :c AND scope = 'release'",),  # noqa: S608 - our own names
         False,
     ),
     "the release names no text": (
@@ -80,7 +86,10 @@ CONDITIONS = {
         False,
     ),
     "it has a tombstone": (("INSERT INTO tombstone VALUES (:id, '2026-01', 'legal')",), False),
-    "it is held": (("INSERT INTO hold (entry_id, reason, at, placed_by) VALUES (:id, 'safety', '2026-01-02', 1)",), False),
+    "it is held": (
+        ("INSERT INTO hold (entry_id, reason, at, placed_by) VALUES (:id, 'safety', '2026-01-02', 1)",),
+        False,
+    ),
     "it was held once": (
         (
             """INSERT INTO hold (entry_id, reason, at, placed_by, lifted_by, lifted_at)
@@ -101,14 +110,17 @@ CONDITIONS = {
     "health taken back": ((HEALTH, health("yes", "withdrawn")), False),
     "health answered with no": ((HEALTH, health("no", "given")), False),
     "health agreed to, faith not": ((HEALTH, FAITH, health("yes", "given")), False),
-    "health never asked": ((HEALTH, "DELETE FROM consent_scope WHERE consent_id = :c AND scope = 'special_health'"), False),
+    "health never asked": (
+        (HEALTH, "DELETE FROM consent_scope WHERE consent_id = :c AND scope = 'special_health'"),
+        False,
+    ),
     **{
-        f"{scope} never asked": ((f"DELETE FROM consent_scope WHERE consent_id = :c AND scope = '{scope}'",), False)
+        f"{scope} never asked": ((f"DELETE FROM consent_scope WHERE consent_id = :c AND scope = '{scope}'",), False)  # noqa: S608 - our own names
         for scope in ("store", "audience", "attribution", "release")
     },
     **{
         f"{scope} is {state}": (
-            (f"UPDATE consent_scope SET state = '{state}' WHERE consent_id = :c AND scope = '{scope}'",),
+            (f"UPDATE consent_scope SET state = '{state}' WHERE consent_id = :c AND scope = '{scope}'",),  # noqa: S608 - our own names
             state in ("given", "renewed"),
         )
         for scope in ("store", "audience", "attribution", "release")
@@ -116,7 +128,7 @@ CONDITIONS = {
     },
     **{
         f"{scope} is {state} and asked of nobody": (
-            (f"UPDATE consent_scope SET state = '{state}' WHERE consent_id = :c AND scope = '{scope}'",),
+            (f"UPDATE consent_scope SET state = '{state}' WHERE consent_id = :c AND scope = '{scope}'",),  # noqa: S608 - our own names
             True,
         )
         for scope in ("quote", "share", "special_origin")
@@ -235,7 +247,7 @@ def test_a_partner_sees_what_was_agreed_since_it_is_one(
 def test_r30_time_ends_it_and_never_goes_back(
     db: Database, two: tuple[str, str], at: str, clock: str | None, expected: bool
 ) -> None:
-    change(db, two[0], f"UPDATE consent SET valid_until = '{UNTIL}' WHERE id = :c")
+    change(db, two[0], f"UPDATE consent SET valid_until = '{UNTIL}' WHERE id = :c")  # noqa: S608 - our own names
     if clock:
         with transaction(db):
             assert consent.tick(db, at=clock) == clock
@@ -404,7 +416,9 @@ def test_faces_come_in_the_order_of_the_gate_each_with_its_own_consent(db: Datab
 # ---------- holding back ----------
 
 
-def test_a_hold_needs_two_people_and_is_lifted_by_the_second(db: Database, two: tuple[str, str], people: People) -> None:
+def test_a_hold_needs_two_people_and_is_lifted_by_the_second(
+    db: Database, two: tuple[str, str], people: People
+) -> None:
     first, second = people["stina"].id, people["tomas"].id
     with transaction(db):
         holds.place(db, two[1], Reason.LEGAL, second, at="2026-01-31T00:00:00Z")
@@ -439,7 +453,9 @@ def test_a_hold_needs_two_people_and_is_lifted_by_the_second(db: Database, two: 
     assert [(h.entry_id, h.confirmed_by, h.lifted_at) for h in holds.open_holds(db)] == [(two[1], None, None)]
 
 
-def test_what_is_not_held_can_be_neither_confirmed_nor_lifted(db: Database, two: tuple[str, str], people: People) -> None:
+def test_what_is_not_held_can_be_neither_confirmed_nor_lifted(
+    db: Database, two: tuple[str, str], people: People
+) -> None:
     assert (holds.current(db, two[0]), holds.of_entry(db, two[0]), holds.open_holds(db)) == (None, [], [])
     for act in (holds.confirm, holds.lift):
         with pytest.raises(Conflict), transaction(db):

@@ -2,8 +2,24 @@
 
 import pytest
 
-from kb import accounts, changes, codes, consent, disclosure, entries, hands, holds, ledger, lost_codes, moderation
-from kb import receipts, sessions, stewardship, withdrawal, worries
+from kb import (
+    accounts,
+    changes,
+    codes,
+    consent,
+    disclosure,
+    entries,
+    hands,
+    holds,
+    ledger,
+    lost_codes,
+    moderation,
+    receipts,
+    sessions,
+    stewardship,
+    withdrawal,
+    worries,
+)
 from kb.accounts import Account
 from kb.consent import Telling, Viewer
 from kb.db import Database, now, row, rows, transaction, value

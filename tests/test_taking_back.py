@@ -7,8 +7,26 @@ from typing import Any
 import pytest
 
 from kb import (
-    changes, choices, consent, delivery, disclosure, entries, erasure, expiry, hands, holds, ledger,
-    lost_codes, moderation, notices, reminders, tombstones, translations, vault, withdrawal, worries,
+    changes,
+    choices,
+    consent,
+    delivery,
+    disclosure,
+    entries,
+    erasure,
+    expiry,
+    hands,
+    holds,
+    ledger,
+    lost_codes,
+    moderation,
+    notices,
+    reminders,
+    tombstones,
+    translations,
+    vault,
+    withdrawal,
+    worries,
 )  # fmt: skip
 from kb.accounts import Account
 from kb.config import Config
@@ -109,7 +127,11 @@ def test_r09_taking_back_hides_tells_and_orders(db: Database) -> None:
     assert reason_of(db, made) == "contributor_request"
     assert value(db, "SELECT month FROM tombstone") == "2026-02"
     assert logged(db, made) == (Action.WITHDRAW, State.PUBLISHED, State.WITHDRAWN, "narrator", None, None, BACK, 1)
-    assert (told(db, made), queued(db, made), recalled(db, made)) == (["published", "withdrawn"], ["put"], ["withdrawn"])
+    assert (told(db, made), queued(db, made), recalled(db, made)) == (
+        ["published", "withdrawn"],
+        ["put"],
+        ["withdrawn"],
+    )
     assert decided(db, made) == [("withdraw", {})]
     assert erasure.ordered(db, made) == erasure.Erasure(made, BACK, DUE, None, None, None, None)
     held = consent.last(db, made)
@@ -335,7 +357,9 @@ def test_r35_erasing_empties_every_table_of_one_entry(db: Database, config: Conf
     stina = people["stina"].id
     for entry_id in made:
         with transaction(db):
-            translations.add(db, entry_id, 1, Text("de", "Zanzibar", "", {"body": "B"}), state="human", author_id=None, at=AT)
+            translations.add(
+                db, entry_id, 1, Text("de", "Zanzibar", "", {"body": "B"}), state="human", author_id=None, at=AT
+            )
             moderation.send(db, entry_id, sender="narrator", account_id=None, text="Zanzibar", at=AT)
             worries.report(db, entry_id, "reader", worries.Kind.DANGER, "Zanzibar", at=AT)
             lost_codes.begin(db, entry_id, "Zanzibar", stina, at=AT)
@@ -345,7 +369,7 @@ def test_r35_erasing_empties_every_table_of_one_entry(db: Database, config: Conf
                 db, delivery.Kind.MESSAGE, account_id=None, entry_id=entry_id, lang="en", about=entry_id, at=AT
             )
     told_before = {
-        name: value(db, f"SELECT count(*) FROM {name}")
+        name: value(db, f"SELECT count(*) FROM {name}")  # noqa: S608 - our own names
         for name in ("translation", "message", "checklist", "worry", "lost_code", "letter", "name_mark")
     }
     assert all(told_before.values())
@@ -354,7 +378,9 @@ def test_r35_erasing_empties_every_table_of_one_entry(db: Database, config: Conf
         erasure.erase_text(db, made[0], at=BACK)
 
     left = [str(v) for name in db.table_names() for r in db[name].rows_where("1") for v in r.values()]
-    assert len([v for v in left if "Zanzibar" in v]) == 5  # those of the neighbour: two texts, a message, a worry, facts
+    assert (
+        len([v for v in left if "Zanzibar" in v]) == 5
+    )  # those of the neighbour: two texts, a message, a worry, facts
     assert value(db, "SELECT count(*) FROM letter WHERE entry_id = ?", (made[0],)) == 0
     assert value(db, "SELECT count(*) FROM letter") == 1
     assert value(db, "SELECT count(*) FROM name_mark WHERE entry_id = ?", (made[0],)) == 0
@@ -545,6 +571,8 @@ def test_what_was_erased_while_the_log_was_cut_waits_for_the_next_time(
         outbox.clear(db, outbox.last(db))
 
     def cut_and_erase(db: Database) -> bool:
+        if "entry" not in db.table_names():
+            return True  # the file of the vault
         with transaction(db):
             erasure.order(db, meanwhile, at=BACK, due_at=BACK)
             write(db, "UPDATE erasure SET text_done_at = :a, vault_done_at = :a, index_done_at = :a", {"a": BACK})
@@ -564,7 +592,7 @@ def test_the_log_counts_as_cut_only_after_the_other_steps(
     with transaction(db):
         erasure.erase_text(db, made, at=BACK)  # its ticket stays, so the index is not done
         write(db, "UPDATE erasure SET vault_done_at = :a, index_done_at = :a", {"a": BACK})
-        write(db, f"UPDATE erasure SET {missing} = NULL")
+        write(db, f"UPDATE erasure SET {missing} = NULL")  # noqa: S608 - our own names
 
     assert [e.log_done_at for e in erasure.go_on(config, db, at=DUE)] == [None]
 
@@ -643,7 +671,10 @@ def test_several_answers_are_narrowed_at_once_or_none(db: Database) -> None:
     assert consent.terms(db, [held])[held].allows(Scope.SHARE)
     by = Actor("steward", "oral", 1)
     choices.narrow(db, made, {Scope.SHARE: "no", Scope.EDIT: "none"}, at=BACK, by=by)
-    assert [d[1] for d in decided(db, made)[-2:]] == [{"scope": "share", "value": "no"}, {"scope": "edit", "value": "none"}]
+    assert [d[1] for d in decided(db, made)[-2:]] == [
+        {"scope": "share", "value": "no"},
+        {"scope": "edit", "value": "none"},
+    ]
     assert recalled(db, made) == ["narrowed"]
     assert {(e.actor_kind, e.channel) for e in consent.events(db, held)[-2:]} == {("steward", "oral")}
 
@@ -880,7 +911,11 @@ def test_r37_it_is_withdrawn_again(db: Database) -> None:
     assert logged(db, made) == (Action.WITHDRAW, State.PUBLISHED, State.WITHDRAWN, "system", None, None, BACK, 1)
     assert entries.get(db, made).changed_at == BACK
     assert erasure.ordered(db, made) == erasure.Erasure(made, BACK, DUE, None, None, None, None)
-    assert (told(db, made), queued(db, made), recalled(db, made)) == (["published", "withdrawn"], ["put"], ["withdrawn"])
+    assert (told(db, made), queued(db, made), recalled(db, made)) == (
+        ["published", "withdrawn"],
+        ["put"],
+        ["withdrawn"],
+    )
     assert reason_of(db, made) == "contributor_request"
     assert decided(db, made) == []  # the ledger has it already
     held = consent.last(db, made)

@@ -23,10 +23,20 @@ STORY = "At the fence stood Karim from Herat and shouted.\n\nI stood still."
         ("At the fence stood [name][place] and shouted.\n\nI stood still.", True),  # side by side
         ("At the fence stood [Name] of Herat and shouted.\n\nI stood still.", False),  # another word beside the mark
         ("At the fence stood  Karim from Herat and shouted.\n\nI stood still.", False),  # a blank more
-        ("At the fence stood Karim from Herat and shouted.\n\nI stood still. [end]", False),  # a mark in place of nothing
+        (
+            "At the fence stood Karim from Herat and shouted.\n\nI stood still. [end]",
+            False,
+        ),  # a mark in place of nothing
         ("At the fence stood Karim [sic]from Herat and shouted.\n\nI stood still.", False),  # the same in the middle
+        (
+            "At the fence stood Karim [sic]from [place] and shouted.\n\nI stood still.",
+            False,
+        ),  # with another mark behind it
         ("At the fence stood from Herat and shouted.\n\nI stood still.", False),  # left out without a mark
-        ("At the fence stood [a man whom I knew] from Herat and shouted.\n\nI stood still.", False),  # new words in brackets
+        (
+            "At the fence stood [a man whom I knew] from Herat and shouted.\n\nI stood still.",
+            False,
+        ),  # new words in brackets
         ("At the fence stood [na\nme] from Herat and shouted.\n\nI stood still.", False),  # a mark over two lines
         ("At the fence shouted [name] from Herat and stood.\n\nI stood still.", False),  # turned round
         ("I stood [name] still.\n\nAt the fence stood Karim from Herat and shouted.", False),

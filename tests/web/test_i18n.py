@@ -26,6 +26,8 @@ WAY = (
     "kb/web/submit.py",
     "kb/web/receipt.py",
     "kb/web/choices.py",
+    "kb/web/describe.py",
+    "kb/web/forms/consent.py",
     "kb/web/forms/fields.py",
     "kb/web/forms/testimony.py",
     "kb/web/forms/practice.py",

@@ -624,7 +624,9 @@ def test_an_embargo_hides_until_its_person_says_so(sam: Visitor, db: Database, d
 
 
 @pytest.mark.parametrize("url", ["/", "/search", "/entries/{id}", "/entries/{id}/cite", "/themes/music", "/feed.atom"])
-def test_r31_a_text_changed_behind_our_back_is_shown_nowhere(sam: Visitor, db: Database, config: Config, url: str) -> None:
+def test_r31_a_text_changed_behind_our_back_is_shown_nowhere(
+    sam: Visitor, db: Database, config: Config, url: str
+) -> None:
     """Somebody with the file in hand changes a word and leaves the hash: nobody agreed to that."""
     made = factories.testimony(db, title="Planted title", share="yes")
     indexer.once(config)

@@ -59,9 +59,7 @@ def test_it_works_for_all_piles(db: Database, people: People, stina: Visitor) ->
         disclosure.recall(db, made.id, disclosure.Cause.NARROWED, at=shift(now(), days=-8))
         write(db, "UPDATE delivery SET failed_at = ?", (now(),))
     stewardship.report(db, Viewer.PUBLIC, made.id, worries.Kind.DANGER, "They will know her.", at=now())
-    stewardship.begin_new_code(
-        db, made.id, "tea\ndoor", hands.moderator(people["tomas"]), lang="en", at=now()
-    )
+    stewardship.begin_new_code(db, made.id, "tea\ndoor", hands.moderator(people["tomas"]), lang="en", at=now())
     stewardship.hold(db, made.id, Reason.SAFETY, hands.moderator(people["marek"]), at=now())
     for tab, words in {
         "worries": "They will know her.",
@@ -110,9 +108,7 @@ def test_a_report_is_handled(db: Database, stina: Visitor, people: People) -> No
 # ---------- holds ----------
 
 
-def test_r25_the_hold_hides_within_the_same_request(
-    db: Database, marek: Visitor, stina: Visitor, sam: Visitor
-) -> None:
+def test_r25_the_hold_hides_within_the_same_request(db: Database, marek: Visitor, stina: Visitor, sam: Visitor) -> None:
     made = factories.testimony(db)
     public = f"/entries/{show_id(made.id)}"
     sam.page(public)
@@ -128,7 +124,9 @@ def test_r25_the_hold_hides_within_the_same_request(
     stina.send(page, desk(made.id, "hold/lift"))
     assert sam.page(public).h1 == "The words of the choir"
     told = stina.page(desk(made.id) + "?view=history").main
-    assert told.index("Marek Moderator held it back") < told.index("Stina Steward agreed that") < told.index("let it be")
+    assert (
+        told.index("Marek Moderator held it back") < told.index("Stina Steward agreed that") < told.index("let it be")
+    )
 
 
 def test_r25_nobody_lifts_their_own_hold(db: Database, stina: Visitor, tomas: Visitor) -> None:
