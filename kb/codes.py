@@ -12,7 +12,8 @@ import unicodedata
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ID_LENGTH = 8
 RECEIPT_LENGTH = 24
-_LOOKALIKE = str.maketrans({"o": "0", "i": "1", "l": "1"})
+# Letters that look like symbols of a code. The Cyrillic ones are what somebody types who copies a card on a Cyrillic keyboard.
+_LOOKALIKE = str.maketrans({"o": "0", "i": "1", "l": "1"} | dict(zip("авекмнорстухі", "abekmh0pctyx1", strict=True)))
 
 
 def check_symbol(body: str) -> str:
@@ -28,7 +29,8 @@ def check_symbol(body: str) -> str:
 def normalise(text: str, length: int) -> str | None:
     """Read a code as people type it, or return None when it is not one.
 
-    Accepts capitals, spaces, any dash, O for 0, I and L for 1, and the digits of any script (Arabic, Persian, full width).
+    Accepts capitals, spaces, any dash, O for 0, I and L for 1, Cyrillic letters that look the
+    same, and the digits of any script (Arabic, Persian, full width).
 
     Args:
         text: what was typed.

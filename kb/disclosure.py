@@ -231,6 +231,10 @@ def _recalls(found: Iterable[Row]) -> list[Recall]:
 def kept(db: Database, entry_id: str) -> dict[str, list[Row]]:
     """Return everything kept here about an entry, row by row and by table, for the person it is about."""
     return {
-        "disclosure": rows(db, "SELECT * FROM disclosure WHERE entry_id = ? ORDER BY organisation_slug, month, kind, version", (entry_id,)),
+        "disclosure": rows(
+            db,
+            "SELECT * FROM disclosure WHERE entry_id = ? ORDER BY organisation_slug, month, kind, version",
+            (entry_id,),
+        ),
         "recall": rows(db, "SELECT * FROM recall WHERE entry_id = ? ORDER BY id", (entry_id,)),
     }

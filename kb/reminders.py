@@ -30,5 +30,7 @@ def kept(db: Database, consent_ids: Iterable[str]) -> dict[str, list[Row]]:
     """Return everything kept here about some consent records, row by row and by table, for the person it is about."""
     ids = json.dumps(list(consent_ids))
     return {
-        "reminder": rows(db, "SELECT * FROM reminder WHERE consent_id IN (SELECT value FROM json_each(?)) ORDER BY at", (ids,))
+        "reminder": rows(
+            db, "SELECT * FROM reminder WHERE consent_id IN (SELECT value FROM json_each(?)) ORDER BY at", (ids,)
+        )
     }

@@ -187,9 +187,7 @@ HARMLESS = dict.fromkeys(map(str, checklist.Point), "no")
 def check(db: Database, entry_id: str, hand: Hand, *, at: str | None = None) -> None:
     """Answer the questions about risks for the newest text, as a reviewer who sees none."""
     seq = entries.get(db, entry_id).seq
-    workflow.check_risks(
-        db, entry_id, hand, HARMLESS, seen=seq, reason="nobody can be recognised", at=at or now()
-    )
+    workflow.check_risks(db, entry_id, hand, HARMLESS, seen=seq, reason="nobody can be recognised", at=at or now())
 
 
 def shown(code: str) -> str:

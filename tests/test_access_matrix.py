@@ -43,12 +43,12 @@ VIEWERS: dict[str, tuple[str | None, dict[str, str]]] = {
         None,
         {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", **JSON},
     ),
-    "contributor": (None, {}),  # has opened the receipt of one entry with its code
+    "contributor": (None, JSON),  # has opened the receipt of one entry with its code
     "practitioner": ("pia", JSON),  # works for a partner, and reads what everybody reads
     "partner": ("jonas", {}),
     "authority": ("berg", JSON),
     "newcomer": ("nils", JSON),  # a partner since some weeks: whoever agreed before was not told of it (R15)
-    "moderator": ("marek", {}),
+    "moderator": ("marek", JSON),
     "steward": ("stina", JSON),
 }
 STAFF = ("moderator", "steward")
@@ -312,7 +312,9 @@ def _asked(asking: Asking, output: Output) -> Iterator[str | None]:
     if output.kind in (Kind.COUNT, Kind.STATISTIC):
         yield from _counts(asking, output)
     elif "{id}" in output.asks:
-        yield from (_own_page(asking, output, case) for case in asking.world.cases)
+        # What those who look after an entry find there is no promise to anybody, and theirs to test.
+        if output.door not in (Door.STAFF, Door.STEWARD) or asking.viewer not in STAFF:
+            yield from (_own_page(asking, output, case) for case in asking.world.cases)
     elif "{word}" in output.asks:
         # The hints of a search without results take three searches; one entry of each state stands for all.
         whom = ("testimony", "partners")
@@ -326,9 +328,7 @@ def _own_page(asking: Asking, output: Output, case: Case) -> str | None:
     held = asking.world.held
     code, text = asking.fetch(output.asks.format(id=case.shown))
     wanted = expected(asking.viewer, case, output, held)
-    # Those who look after an entry find its page as long as there is something to look after.
-    staff = wanted and output.door in (Door.STAFF, Door.STEWARD)
-    if code not in ((200, 404, 410) if staff else answer(asking.viewer, case, output, held)):
+    if code not in answer(asking.viewer, case, output, held):
         return f"{code} for {case}"
     told = case.word in text
     return None if told is wanted or (wanted and not output.all) else f"words of {case}"
@@ -431,21 +431,20 @@ def test_r13_everybody_finds_what_the_notices_promise(world: World, viewer: str)
     cases = list(differences(world, viewer))
 
     assert [problem for problem in cases if problem is not None] == []
-    assert len(cases) >= 1_400
+    assert len(cases) >= 1_500
 
 
 def test_r13_there_are_more_than_ten_thousand_cases(world: World) -> None:
-    """The same addresses that the matrix asks, counted without asking."""
-    each = [
-        len(READERS)
-        if output.kind in (Kind.COUNT, Kind.STATISTIC)
-        else sum(case.kind == (output.shows or "testimony") for case in world.cases)
+    """Counted from the register alone, and rather too few: what only some viewers are asked for is left out."""
+    asked = [
+        sum(case.kind == (output.shows or case.kind) for case in world.cases)
         for outputs in OUTPUTS.values()
         for output in outputs
-        if output.kind is not Kind.NONE
+        if output.kind not in (Kind.NONE, Kind.COUNT, Kind.STATISTIC, Kind.SUGGESTION)
+        and output.door in (Door.GATE, Door.CODE, Door.OWNER)
     ]
 
-    assert len(VIEWERS) * sum(each) >= 10_000
+    assert len(VIEWERS) * sum(asked) >= 10_000
 
 
 def test_r13_every_state_is_what_it_says(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 from kb import accounts, changes, choices, consent, disclosure, entries, vault, withdrawal
 from kb.config import Config
 from kb.consent import ASKED, VALUES, Guardian, Scope, Viewer, is_narrower, offered
-from kb.db import Database, rows, transaction
+from kb.db import Database, rows, transaction, value
 from kb.entries import Kind
 from kb.errors import Conflict, ConsentMissing, Invalid, WrongState
 from kb.search import indexer
@@ -68,6 +68,11 @@ def choose(db: Database, entry_id: str, *, credit: str | None = None, seen: str 
     )
 
 
+def waiting(db: Database) -> str:
+    """Return what the index has to do last."""
+    return str(value(db, "SELECT op FROM outbox ORDER BY seq DESC LIMIT 1"))
+
+
 def seen_by(db: Database, entry_id: str, viewer: Viewer, at: str = AT) -> bool:
     return bool(consent.visible(db, viewer, at=at, ids=[entry_id]))
 
@@ -89,6 +94,7 @@ def test_each_answer_can_be_narrowed_at_once(db: Database, scope: Scope, value: 
     assert (last.scope, last.value, last.at, last.actor_kind, last.channel) == (scope, value, AT, "narrator", "receipt")
     assert consent.first_broken_event(db) is None
     assert [str(c.kind) for c in changes.since(db, 0) if c.entry_id == made.id][-1] == "narrowed"
+    assert waiting(db) == "erase", "the old place, time or name must not stay in files of the index"
 
 
 @pytest.mark.parametrize("scope, value", NARROWER)
@@ -204,6 +210,7 @@ def test_another_name_is_a_new_record_and_the_old_name_is_gone(db: Database) -> 
     assert choose(db, made.id, credit="Tulip") is True
 
     assert terms(db, made.id).credit == "Tulip"
+    assert waiting(db) == "erase"
     assert [r["credit"] for r in rows(db, "SELECT credit FROM consent_scope WHERE credit IS NOT NULL")] == ["Tulip"]
 
 

@@ -22,6 +22,7 @@ CODE = codes.receipt_code("s" * 40, "token")
         codes.show_receipt(CODE).replace("-", "–"),  # another dash
         codes.show_receipt(CODE).translate({ord(str(d)): chr(0x660 + d) for d in range(10)}),  # Arabic digits
         codes.show_receipt(CODE).translate({ord(str(d)): chr(0x6F0 + d) for d in range(10)}),  # Persian digits
+        codes.show_receipt(CODE).translate(str.maketrans("ABEKMHOPCTYX", "АВЕКМНОРСТУХ")),  # a Cyrillic keyboard
         "\u200f" + codes.show_receipt(CODE),  # a direction mark from a right-to-left keyboard
     ],
 )

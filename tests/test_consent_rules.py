@@ -556,13 +556,13 @@ def test_a_copy_says_what_the_record_said(db: Database, shown: notices.Notice, p
 def test_that_a_second_person_was_there_goes_along(db: Database, three: list[str], people: People) -> None:
     first, second, third = (consent.in_force(db, entry_id) for entry_id in three)
     with transaction(db):
-        consent.confirm_second(db, three[0], people["lina"].id, at=LATER)
-        records.keep_confirmation(db, first, second)
+        consent.confirm_second(db, three[1], people["lina"].id, at=LATER)
+        records.keep_confirmation(db, second, third)
 
     assert {r["id"]: r["second_confirmed_at"] for r in rows(db, "SELECT id, second_confirmed_at FROM consent")} == {
-        first: LATER,
+        first: None,
         second: LATER,
-        third: None,
+        third: LATER,
     }
 
 

@@ -43,7 +43,9 @@ def old_database(path: Path) -> None:
                VALUES ('7h3k9qxm', 1, 1, 'en', ?, '', ?, ?, 'narrator', ?, ?)""",
             (text.title, json.dumps(text.content), text.sha256(), AT, AT),
         )
-        write(db, "INSERT INTO notice VALUES ('testimony.1.en.x', 'testimony', 1, 'en', 'Before', ?, ?)", ("a" * 64, AT))
+        write(
+            db, "INSERT INTO notice VALUES ('testimony.1.en.x', 'testimony', 1, 'en', 'Before', ?, ?)", ("a" * 64, AT)
+        )
         write(db, "INSERT INTO subject (id, kind, created_month) VALUES ('s', 'adult', '2026-05')")
         write(
             db,
@@ -72,7 +74,9 @@ def migrated(tmp_path: Path) -> Database:
 
 
 def test_nothing_is_lost(migrated: Database) -> None:
-    held = {r["scope"]: (r["value"], r["state"]) for r in rows(migrated, "SELECT scope, value, state FROM consent_scope")}
+    held = {
+        r["scope"]: (r["value"], r["state"]) for r in rows(migrated, "SELECT scope, value, state FROM consent_scope")
+    }
     assert held == OLD_SCOPES
     assert value(migrated, "SELECT credit FROM consent_scope WHERE scope = 'attribution'") == "Rose"
     assert {r["at"] for r in rows(migrated, "SELECT at FROM consent_scope")} == {AT}
@@ -88,7 +92,13 @@ def test_it_is_still_shown_but_no_more_than_the_new_questions_allow(migrated: Da
     assert (terms.quote, terms.credit, terms.search_engines) == ("verbatim", "Rose", False)
     assert [terms.choices[s] for s in consent.SPECIAL] == ["no"] * 5
     shown = consent.faces(migrated, seen)[0]
-    assert (shown.country, shown.region_id, shown.year_from, shown.year_to, shown.decade) == ("DE", None, 2020, 2029, True)
+    assert (shown.country, shown.region_id, shown.year_from, shown.year_to, shown.decade) == (
+        "DE",
+        None,
+        2020,
+        2029,
+        True,
+    )
 
 
 def test_migrating_again_changes_nothing(migrated: Database, tmp_path: Path) -> None:

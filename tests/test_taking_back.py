@@ -1045,6 +1045,29 @@ def test_r37_it_is_held_again_once(db: Database, people: People) -> None:
     assert [(h.reason, h.placed_by, h.at) for h in holds.of_entry(db, made)] == [("pressure", people["stina"].id, BACK)]
 
 
+def test_r37_a_steward_stands_for_somebody_whom_the_backup_does_not_know(db: Database, people: People) -> None:
+    made, again, last = published(db), published(db), published(db)
+    follow(db, made, "hold", reason="safety", by=99)
+    follow(db, again, "hold", reason="safety", by=people["marek"].id)
+    with transaction(db):
+        write(db, "UPDATE account SET role = 'moderator' WHERE role = 'steward'")
+    follow(db, last, "hold", reason="safety", by=99)
+
+    placed_by = [held.placed_by for entry_id in (made, again, last) if (held := holds.current(db, entry_id))]
+    assert placed_by == [people["stina"].id, people["marek"].id, min(a.id for a in people.values())]
+
+
+def test_r37_a_name_that_was_changed_is_not_shown_again(db: Database) -> None:
+    """The ledger holds no names, so the one in the backup goes."""
+    made = published(db, **NAMED)
+
+    follow(db, made, "narrow", scope="attribution", value="pseudonym")
+
+    held = consent.in_force(db, made)
+    terms = consent.terms(db, [held])[held]
+    assert (terms.attribution, terms.credit) == ("anonymous", None)
+
+
 # ---------- time ----------
 
 ENDS = "2028-01-01T10:00:00Z"

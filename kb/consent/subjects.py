@@ -85,7 +85,9 @@ def kept(db: Database, subject_ids: Iterable[str], consent_ids: Iterable[str]) -
     """Return everything kept here about some people and consent records, row by row and by table, for the person it is about."""
     people, records = json.dumps(list(subject_ids)), json.dumps(list(consent_ids))
     return {
-        "subject": rows(db, "SELECT * FROM subject WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", (people,)),
+        "subject": rows(
+            db, "SELECT * FROM subject WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", (people,)
+        ),
         "guardian": rows(
             db,
             "SELECT * FROM guardian WHERE consent_id IN (SELECT value FROM json_each(?)) ORDER BY consent_id",

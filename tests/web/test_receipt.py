@@ -89,6 +89,7 @@ TYPED = [
     lambda code: f"\u200f {code} ",  # from a right-to-left keyboard
     lambda code: code.upper().replace("0", "O").replace("1", "I"),  # letters that look alike
     lambda code: code.replace("0", "o").replace("1", "l"),
+    lambda code: code.upper().translate(str.maketrans("ABEKMHPCTYX", "АВЕКМНРСТУХ")),  # a Cyrillic keyboard
     lambda code: in_digits(factories.shown(code), 0x660),  # Arabic digits
     lambda code: in_digits(factories.shown(code), 0x6F0),  # Persian digits
 ]

@@ -332,7 +332,9 @@ def test_r68_unknown_and_known_addresses_get_the_same_answer(sam: Visitor) -> No
 # ---------- what is never written ----------
 
 
-def test_r61_r75_nothing_records_who_came(sam: Visitor, instance: Path, db: Database, caplog: pytest.LogCaptureFixture) -> None:
+def test_r61_r75_nothing_records_who_came(
+    sam: Visitor, instance: Path, db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
     """No address and no browser in the database, in files or in the log."""
     browser, address = "Planted-Browser/9.9", "198.51.100.77"
     headers = {"User-Agent": browser, "X-Forwarded-For": address}
