@@ -42,6 +42,7 @@ class Act(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     HOLD = "hold"
+    LIFT = "lift"
 
 
 @dataclass(frozen=True)

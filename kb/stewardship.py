@@ -154,6 +154,7 @@ def lift(db: Database, entry_id: str, hand: Hand, *, at: str) -> None:
     """
     with transaction(db):
         holds.lift(db, entry_id, _steward(hand), at=at)
+        ledger.append(db, "lift", entry_id, {"by": hand.account_id}, at=at)
         entry = entries.get(db, entry_id)
         _log(db, entry, Action.LIFT, hand, at=at)
         disclosure.call_off(db, entry_id, disclosure.Cause.HELD)

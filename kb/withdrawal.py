@@ -166,9 +166,24 @@ def apply_line(db: Database, line: ledger.Line, *, at: str) -> None:
         entries.set_state(db, line.entry, to, at=line.at)
         hands.log(db, line.entry, action, entry.state, to, Hand("system"), entry.seq, None, line.at)
         outbox.add(db, line.entry, "put", at=at)
-    elif line.act == "hold" and not holds.is_held(db, line.entry):
-        reason, by = holds.Reason(str(line.facts["reason"])), _known(db, int(str(line.facts["by"])))
-        holds.place(db, line.entry, reason, by, at=line.at)
+    elif line.act in ("hold", "lift"):
+        _hold_again(db, entry, line)
+
+
+def _hold_again(db: Database, entry: Entry, line: ledger.Line) -> None:
+    """Hold back, or show again, what stewards decided about after the backup was made."""
+    by = int(str(line.facts["by"]))
+    held = holds.current(db, entry.id)
+    if line.act == "hold" and held is None:
+        holds.place(db, entry.id, holds.Reason(str(line.facts["reason"])), by, at=line.at)
+        action = Action.HOLD
+    elif line.act == "lift" and held is not None and held.placed_by != by:
+        holds.lift(db, entry.id, by, at=line.at)
+        action = Action.LIFT
+    else:
+        return
+    hands.log(db, entry.id, action, entry.state, entry.state, Hand("system"), entry.seq, None, line.at)
+    outbox.add(db, entry.id, "put", at=line.at)
 
 
 _SWITCHES = {("pause", State.PUBLISHED): State.PAUSED, ("resume", State.PAUSED): State.PUBLISHED}

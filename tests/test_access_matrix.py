@@ -313,7 +313,8 @@ def _asked(asking: Asking, output: Output) -> Iterator[str | None]:
         yield from _counts(asking, output)
     elif "{id}" in output.asks:
         # What those who look after an entry find there is no promise to anybody, and theirs to test.
-        if output.door not in (Door.STAFF, Door.STEWARD) or asking.viewer not in STAFF:
+        theirs = {Door.STAFF: STAFF, Door.STEWARD: STAFF[1:]}
+        if asking.viewer not in theirs.get(output.door, ()):
             yield from (_own_page(asking, output, case) for case in asking.world.cases)
     elif "{word}" in output.asks:
         # The hints of a search without results take three searches; one entry of each state stands for all.

@@ -22,7 +22,7 @@ from kb import (
 )
 from kb.accounts import Account
 from kb.consent import Telling, Viewer
-from kb.db import Database, now, row, rows, transaction, value
+from kb.db import Database, now, row, rows, transaction, value, write
 from kb.entries import State
 from kb.errors import Conflict, KBError, NotAllowed, NotFound, WrongState
 from kb.hands import Hand
@@ -319,3 +319,21 @@ def test_stewards_are_found_by_their_role(db: Database, people: People) -> None:
     with transaction(db):
         accounts.disable(db, people["tomas"].id, at=now())
     assert [a.id for a in accounts.with_role(db, accounts.Role.STEWARD)] == [people["stina"].id]
+
+
+def test_a_restored_database_holds_back_what_was_held_and_shows_what_was_lifted(db: Database, people: People) -> None:
+    """Both decisions stand in the ledger: what a backup does not know is done again."""
+    kept, lifted = factories.testimony(db), factories.testimony(db)
+    stina, tomas = hands.moderator(people["stina"]), hands.moderator(people["tomas"])
+    for made in (kept, lifted):
+        stewardship.hold(db, made.id, holds.Reason.SAFETY, stina, at=now())
+    stewardship.lift(db, lifted.id, tomas, at=now())
+    lines = ledger.lines(ledger.place(db))
+    with transaction(db):  # as the backup knew it: neither held
+        write(db, "DELETE FROM hold")
+
+    for line in lines:
+        with transaction(db):
+            withdrawal.apply_line(db, line, at=now())
+
+    assert (holds.is_held(db, kept.id), holds.is_held(db, lifted.id)) == (True, False)
