@@ -10,7 +10,7 @@ RUNTIME := $(VENV)/runtime.stamp
 DEVELOPMENT := $(VENV)/development.stamp
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard translations/*/LC_MESSAGES/messages.po))
 
-.PHONY: help run test check format venv messages translations lock clean
+.PHONY: help run test check stress format venv messages translations lock clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -33,6 +33,9 @@ check: $(DEVELOPMENT) translations  ## format, lint, types, templates and catalo
 	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/python scripts/catalogues.py check
 	$(MAKE) --no-print-directory test
+
+stress: $(DEVELOPMENT) translations  ## kill -9 at every named step of what must not be half done, twenty times each
+	$(BIN)/python -m pytest stress --timeout=600
 
 format: $(DEVELOPMENT)  ## put the code into our format
 	$(BIN)/ruff format .

@@ -3,20 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kb import changes, consent, disclosure, entries, hands, ledger, notices
+from kb import changes, consent, delivery, disclosure, entries, hands, ledger, notices, vault
 from kb.consent import ASKED, VALUES, Actor, Grant, Scope, is_narrower
 from kb.db import Database, transaction
 from kb.entries import Entry
-from kb.errors import Conflict, ConsentMissing
+from kb.errors import Conflict, ConsentMissing, Fault, Invalid
 from kb.moderation import Action
 from kb.notices import Notice
 from kb.search import outbox
 
 HOLDER = Actor("narrator", "receipt")
 # What others may have made use of: when one of these allows less, whoever had the entry is told.
-_TOLD = frozenset(
-    {Scope.AUDIENCE, Scope.QUOTE, Scope.SHARE, Scope.ATTRIBUTION, Scope.PLACE, Scope.TIME, Scope.TEACHING}
-)
+_TOLD = frozenset(set(Scope) - {Scope.STORE, Scope.CONTACT, Scope.EDIT, Scope.RELEASE})
 
 
 def pause(db: Database, entry_id: str, *, at: str) -> None:
@@ -46,19 +44,28 @@ def narrow(db: Database, entry_id: str, choices: Mapping[Scope, str], *, at: str
         ConsentMissing: when no consent is in force.
     """
     with transaction(db):
-        narrowed(db, entry_id, choices, at=at, by=by)
+        _narrow(db, entry_id, choices, by, at=at)
+        _into_ledger(db, entry_id, choices, at=at)
 
 
-def narrowed(db: Database, entry_id: str, choices: Mapping[Scope, str], *, at: str, by: Actor = HOLDER) -> None:
-    """Do what ``narrow`` does inside an open transaction."""
+def _narrow(db: Database, entry_id: str, choices: Mapping[Scope, str], by: Actor, *, at: str) -> None:
     for scope, choice in choices.items():
         consent.narrow(db, entry_id, scope, choice, by, at=at)
-        ledger.append(db, "narrow", entry_id, {"scope": str(scope), "value": choice}, at=at)
+    if Scope.CONTACT in choices:
+        # Whoever wants no mail any more gets none that waits already, and an address on its way is not kept.
+        delivery.forget_narrator(db, entry_id)
+        vault.forget_letters(db, entry_id)
     if choices.keys() & _TOLD:
         disclosure.recall(db, entry_id, disclosure.Cause.NARROWED, at=at)
     changes.announce(db, entry_id, changes.Kind.NARROWED, at=at)
     # The old place, time or name may lie in segments of the index: they are written anew, not only marked.
     outbox.add(db, entry_id, "erase", at=at)
+
+
+def _into_ledger(db: Database, entry_id: str, choices: Mapping[Scope, str], *, at: str) -> None:
+    """Write down outside of the database what is allowed less; last of all, when nothing can be refused any more."""
+    for scope, choice in choices.items():
+        ledger.append(db, "narrow", entry_id, {"scope": str(scope), "value": choice}, at=at)
 
 
 def choose(
@@ -90,15 +97,18 @@ def choose(
         same_name = credit == now.credit or asked[Scope.ATTRIBUTION] == "anonymous"
         if all(is_narrower(scope, choice, now.choices[scope]) for scope, choice in changed.items()) and same_name:
             if changed:
-                narrowed(db, entry_id, changed, at=at)
+                _narrow(db, entry_id, changed, HOLDER, at=at)
+                _into_ledger(db, entry_id, changed, at=at)
             return False
         _same_text(db, entry, text_hash)
         fewer = {scope: c for scope, c in changed.items() if is_narrower(scope, c, now.choices[scope])}
+        grant = _grant(db, entry, at)
+        _not_alone(grant)
         if fewer:
-            narrowed(db, entry_id, fewer, at=at)
+            _narrow(db, entry_id, fewer, HOLDER, at=at)
         notices.record(db, notice, at=at)
         grant = replace(
-            _grant(db, entry, at),
+            grant,
             notice_id=notice.id,
             lang=notice.lang,
             choices={str(scope): choice for scope, choice in asked.items()},
@@ -107,6 +117,10 @@ def choose(
         consent.supersede(db, entry_id, entry.kind, grant, HOLDER, at=at, months=months)
         changes.announce(db, entry_id, changes.Kind.REVISED, at=at)
         outbox.add(db, entry_id, "erase" if not same_name else "put", at=at)
+        if not same_name and now.credit:
+            # The ledger holds no names: after a restore the old one must not come back, so none is shown then.
+            fewer |= {Scope.ATTRIBUTION: "anonymous"}
+        _into_ledger(db, entry_id, fewer, at=at)
         return True
 
 
@@ -122,6 +136,7 @@ def renew(db: Database, entry_id: str, *, notice: Notice, months: int, text_hash
         _same_text(db, entry, text_hash)
         notices.record(db, notice, at=at)
         grant = replace(_grant(db, entry, at), notice_id=notice.id, lang=notice.lang)
+        _not_alone(grant)
         consent.supersede(db, entry_id, entry.kind, grant, HOLDER, at=at, months=months)
         changes.announce(db, entry_id, changes.Kind.RESTORED, at=at)
         outbox.add(db, entry_id, "put", at=at)
@@ -169,6 +184,12 @@ def _grant(db: Database, entry: Entry, at: str) -> Grant:
         telling=held.telling,
         embargo_until=held.embargo_until,
     )
+
+
+def _not_alone(grant: Grant) -> None:
+    """Keep a minor from allowing more, or longer, without the guardian: that takes both of them, and a new telling."""
+    if grant.subject_kind == "minor":
+        raise Invalid([Fault("guardian", "guardian_missing")])
 
 
 def _same_text(db: Database, entry: Entry, text_hash: str | None) -> None:

@@ -314,6 +314,9 @@ def _facts(config: Config, db: Database, letter: Letter, *, at: str) -> dict[str
     held = consent.facts(db, letter.entry_id or "")
     if held is None or held.ended:
         return None
+    consent_id = consent.in_force(db, letter.entry_id or "")
+    if consent.terms(db, [consent_id])[consent_id].contact != "email":
+        return None
     if letter.kind is Kind.REMINDER and not at < held.valid_until <= shift(at, days=_REMINDER_DAYS):
         return None
     return facts | {"date": mail_texts.day(held.valid_until, letter.lang)}

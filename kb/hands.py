@@ -103,8 +103,9 @@ def _need_distance(db: Database, entry: Entry, action: Action, hand: Hand) -> No
         return
     if entry.account_id == hand.account_id:
         raise NotAllowed("nobody reviews their own submission")
-    collected_by = {held.telling.collected_by for held in consent.history(db, entry.id)}
-    if action not in _FOR_THE_PERSON and hand.account_id in collected_by:
+    tellings = [held.telling for held in consent.history(db, entry.id)]
+    were_there = {t.collected_by for t in tellings} | {t.second_collector for t in tellings}
+    if action not in _FOR_THE_PERSON and hand.account_id in were_there:
         raise NotAllowed("nobody reviews what they wrote down for somebody")
 
 

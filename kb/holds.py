@@ -24,7 +24,7 @@ class Hold:
     entry_id: str
     reason: Reason
     at: str
-    placed_by: int
+    placed_by: int | None
     confirmed_by: int | None
     confirmed_at: str | None
     lifted_by: int | None
@@ -56,8 +56,8 @@ def of_entry(db: Database, entry_id: str) -> list[Hold]:
     return [_hold(r) for r in rows(db, "SELECT * FROM hold WHERE entry_id = ? ORDER BY id", (entry_id,))]
 
 
-def place(db: Database, entry_id: str, reason: Reason, account_id: int, *, at: str) -> None:
-    """Hold an entry back.
+def place(db: Database, entry_id: str, reason: Reason, account_id: int | None, *, at: str) -> None:
+    """Hold an entry back; by nobody when the ledger says so after a restore, where numbers of accounts may mean others.
 
     Raises:
         Conflict: when it is held already.
@@ -84,7 +84,7 @@ def confirm(db: Database, entry_id: str, account_id: int, *, at: str) -> None:
     write(db, "UPDATE hold SET confirmed_by = ?, confirmed_at = ? WHERE id = ?", (account_id, at, held.id))
 
 
-def lift(db: Database, entry_id: str, account_id: int, *, at: str) -> None:
+def lift(db: Database, entry_id: str, account_id: int | None, *, at: str) -> None:
     """Let an entry be shown again; whoever stopped it can not be the one who opens it.
 
     Raises:
@@ -94,7 +94,7 @@ def lift(db: Database, entry_id: str, account_id: int, *, at: str) -> None:
     held = current(db, entry_id)
     if held is None:
         raise Conflict("this entry is not held back")
-    if held.placed_by == account_id:
+    if account_id is not None and held.placed_by == account_id:
         raise NotAllowed("a second person is needed")
     write(db, "UPDATE hold SET lifted_by = ?, lifted_at = ? WHERE id = ?", (account_id, at, held.id))
 

@@ -43,6 +43,8 @@ class Act(StrEnum):
     RESUME = "resume"
     HOLD = "hold"
     LIFT = "lift"
+    HIDE = "hide"
+    RETIRE = "retire"
 
 
 @dataclass(frozen=True)

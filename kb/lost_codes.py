@@ -63,6 +63,11 @@ def drop(db: Database, loss_id: int) -> None:
     write(db, "DELETE FROM lost_code WHERE id = ? AND done_at IS NULL", (loss_id,))
 
 
+def drop_open(db: Database, entry_id: str) -> None:
+    """Close the open case of an entry: somebody has used the code that was said to be lost."""
+    write(db, "DELETE FROM lost_code WHERE entry_id = ? AND done_at IS NULL", (entry_id,))
+
+
 def open_ones(db: Database) -> list[Loss]:
     """Return the cases that wait for a second steward."""
     return [_loss(r) for r in rows(db, "SELECT * FROM lost_code WHERE done_at IS NULL ORDER BY id")]

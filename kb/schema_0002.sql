@@ -56,7 +56,7 @@ CREATE TABLE hold (                          -- stops an entry at once, for safe
   entry_id TEXT NOT NULL REFERENCES entry(id),
   reason TEXT NOT NULL CHECK (reason IN ('safety','third_party','legal','pressure')),
   at TEXT NOT NULL,
-  placed_by INTEGER NOT NULL REFERENCES account(id),
+  placed_by INTEGER REFERENCES account(id),             -- null: by the ledger, after a restore
   confirmed_by INTEGER REFERENCES account(id),          -- null: the second person has not looked yet
   confirmed_at TEXT,
   lifted_by INTEGER REFERENCES account(id),             -- null: still held
@@ -204,7 +204,7 @@ CREATE INDEX attempt_by_key ON attempt(bucket, key, at); -- counting tries in a 
 -- What may be shown at all, and to which audience. Time is not in here: whoever asks compares valid_until with the present moment,
 -- and decided_at with the moment since when a partner is one. An ended embargo asks a person: it does not open by itself.
 CREATE VIEW visible AS
-SELECT e.id AS entry_id, e.kind, e.published_at, e.public_seq AS seq, r.version, a.value AS audience, a.at AS decided_at,
+SELECT e.id AS entry_id, e.kind, e.published_at, e.public_seq AS seq, r.version, a.value AS audience, c.given_at AS decided_at,
        c.id AS consent_id, c.valid_until
 FROM entry e
 JOIN revision r ON r.entry_id = e.id AND r.seq = e.public_seq AND r.erased_at IS NULL AND r.version IS NOT NULL

@@ -11,6 +11,7 @@ from kb import (
     hands,
     holds,
     ledger,
+    lost_codes,
     moderation,
     tombstones,
 )
@@ -58,6 +59,7 @@ def _take_back(db: Database, entry: Entry, by: Actor, *, at: str) -> None:
     disclosure.recall(db, entry.id, disclosure.Cause.WITHDRAWN, at=at)
     changes.announce(db, entry.id, changes.Kind.WITHDRAWN, at=at)
     erasure.order(db, entry.id, at=at, due_at=shift(at, hours=UNDO_HOURS))
+    lost_codes.drop_open(db, entry.id)
     outbox.add(db, entry.id, "put", at=at)
 
 
@@ -156,7 +158,7 @@ def apply_line(db: Database, line: ledger.Line, *, at: str) -> None:
         _withdraw_again(db, entry, at=line.at)
     if line.act == "erase":
         erasure.erase_text(db, line.entry, at=at)
-    elif line.act == "undo" and can_undo(db, line.entry, at=line.at):
+    elif line.act == "undo" and _was_in_time(db, line):
         _give_back(db, entry, at=line.at)
     elif line.act == "narrow":
         _narrow_again(db, line)
@@ -166,19 +168,39 @@ def apply_line(db: Database, line: ledger.Line, *, at: str) -> None:
         entries.set_state(db, line.entry, to, at=line.at)
         hands.log(db, line.entry, action, entry.state, to, Hand("system"), entry.seq, None, line.at)
         outbox.add(db, line.entry, "put", at=at)
+    elif line.act in ("hide", "retire"):
+        _hide_again(db, entry, line)
     elif line.act in ("hold", "lift"):
         _hold_again(db, entry, line)
 
 
+def _was_in_time(db: Database, line: ledger.Line) -> bool:
+    """Say whether an undo of the ledger can be done again; that it was in time it proves itself, whatever the clock says now."""
+    ordered = erasure.ordered(db, line.entry)
+    return ordered is not None and ordered.text_done_at is None and line.at < ordered.due_at
+
+
+def _hide_again(db: Database, entry: Entry, line: ledger.Line) -> None:
+    """Take back into review, or retire, what moderators took off the site after the backup was made."""
+    if entry.state is not State.PUBLISHED:
+        return
+    retired = line.act == "retire"
+    to, action = (State.RETIRED, Action.RETIRE) if retired else (State.SUBMITTED, Action.REVISE)
+    entries.set_state(db, entry.id, to, at=line.at)
+    if retired:
+        tombstones.put(db, entry.id, tombstones.Reason.OUTDATED, at=line.at)
+    hands.log(db, entry.id, action, entry.state, to, Hand("system"), entry.seq, None, line.at)
+    outbox.add(db, entry.id, "put", at=line.at)
+
+
 def _hold_again(db: Database, entry: Entry, line: ledger.Line) -> None:
     """Hold back, or show again, what stewards decided about after the backup was made."""
-    by = int(str(line.facts["by"]))
     held = holds.current(db, entry.id)
     if line.act == "hold" and held is None:
-        holds.place(db, entry.id, holds.Reason(str(line.facts["reason"])), by, at=line.at)
+        holds.place(db, entry.id, holds.Reason(str(line.facts["reason"])), None, at=line.at)
         action = Action.HOLD
-    elif line.act == "lift" and held is not None and held.placed_by != by:
-        holds.lift(db, entry.id, by, at=line.at)
+    elif line.act == "lift" and held is not None:
+        holds.lift(db, entry.id, None, at=line.at)
         action = Action.LIFT
     else:
         return
@@ -211,6 +233,8 @@ def _narrow_again(db: Database, line: ledger.Line) -> None:
         return
     consent_id = consent.in_force(db, line.entry)
     scope, choice = Scope(str(line.facts["scope"])), str(line.facts["value"])
+    if scope is Scope.ATTRIBUTION:
+        choice = VALUES[scope][0]  # the ledger holds no names, and the one in the backup is the old one
     if scope is Scope.ATTRIBUTION:
         choice = VALUES[scope][0]  # another name is not in the ledger, and the one in the backup was taken back
     if choice in VALUES[scope] and is_narrower(

@@ -13,6 +13,7 @@ from kb import (
     drafts,
     entries,
     hands,
+    ledger,
     moderation,
     names,
     notices,
@@ -384,6 +385,7 @@ def revise(db: Database, entry_id: str, hand: Hand, *, reason: str, at: str) -> 
         assert hand.account_id is not None
         hands.advance(db, entry, Action.REVISE, hand, at=at, reason=reason)
         moderation.take_claim(db, entry_id, hand.account_id, at=at)
+        ledger.append(db, "hide", entry_id, {}, at=at)
         changes.announce(db, entry_id, changes.Kind.HIDDEN, at=at)
         outbox.add(db, entry_id, "put", at=at)
 
@@ -393,6 +395,7 @@ def retire(db: Database, entry_id: str, hand: Hand, *, reason: str, at: str) -> 
     with transaction(db):
         entry = entries.get(db, entry_id)
         hands.advance(db, entry, Action.RETIRE, hand, at=at, reason=reason)
+        ledger.append(db, "retire", entry_id, {}, at=at)
         tombstones.put(db, entry_id, tombstones.Reason.OUTDATED, at=at)
         disclosure.recall(db, entry_id, disclosure.Cause.WITHDRAWN, at=at)
         changes.announce(db, entry_id, changes.Kind.WITHDRAWN, at=at)

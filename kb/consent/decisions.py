@@ -19,6 +19,7 @@ from kb.consent.scopes import (
     Scope,
     Terms,
     is_narrower,
+    offered,
     state_of,
 )
 from kb.db import Database, Row, rows, value, write
@@ -192,11 +193,11 @@ def narrow(db: Database, entry_id: str, scope: Scope, choice: str, actor: Actor,
     consent_id = records.in_force(db, entry_id)
     held = answers(db, consent_id).get(scope)
     before = held.value if held is not None and held.state in GIVEN else VALUES[scope][0]
-    if scope in (Scope.STORE, Scope.RELEASE) or choice not in VALUES[scope] or not is_narrower(scope, choice, before):
+    if scope in (Scope.STORE, Scope.RELEASE) or choice not in offered(scope) or not is_narrower(scope, choice, before):
         raise Invalid([Fault(scope, "not_narrower")])
     to_state = "renewed" if state_of(scope, choice) == "given" else "withdrawn"
     change(db, consent_id, scope, to_state, choice, actor, at=at)
-    if scope is Scope.ATTRIBUTION and choice == "anonymous":
+    if scope is Scope.ATTRIBUTION:
         forget_credit(db, entry_id)
 
 

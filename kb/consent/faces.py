@@ -43,7 +43,8 @@ def face(entry: Entry, terms: Terms, countries: Mapping[str, str]) -> Entry:
         region_id=None if detail == "country" else entry.region_id,
         organisation_slug=entry.organisation_slug if detail == "municipality" else None,
     )
-    if terms.choices[Scope.TIME] == "year" or told.year_from is None:
+    first = told.year_from if told.year_from is not None else told.year_to
+    if terms.choices[Scope.TIME] == "year" or first is None:
         return told
-    last = told.year_to if told.year_to is not None else told.year_from
-    return replace(told, year_from=told.year_from // 10 * 10, year_to=last // 10 * 10 + 9, decade=True)
+    last = told.year_to if told.year_to is not None else first
+    return replace(told, year_from=first // 10 * 10, year_to=last // 10 * 10 + 9, decade=True)

@@ -135,7 +135,7 @@ def facts(db: Database, entry_id: str) -> Facts | None:
         valid_until=held.valid_until,
         embargo_until=held.embargo_until,
         highest=highest(db),
-        decided_at=scopes[Scope.AUDIENCE].at if Scope.AUDIENCE in scopes else "",
+        decided_at=held.given_at,
         special=frozenset(entries.special(db, entry_id)),
         scopes={scope: (d.value, d.state, d.release_hash) for scope, d in scopes.items()},
     )

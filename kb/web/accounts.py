@@ -82,7 +82,7 @@ def home() -> Answer:
     )
 
 
-@blueprint.post("/account/recalls/<int:recall_id>")
+@blueprint.post("/account/recalls/<int(max=9223372036854775807):recall_id>")
 def confirm_recall(recall_id: int) -> Answer:
     """Note that the own organisation removed what it had."""
     with transaction(get_db()):

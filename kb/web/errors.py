@@ -48,7 +48,7 @@ def answer(
 
 
 def _expected(error: errors.KBError) -> tuple[Response | str, int]:
-    status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 503)
     return answer(status, tombstone=error if isinstance(error, errors.Gone) else None)
 
 

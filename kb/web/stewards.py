@@ -68,7 +68,7 @@ def board() -> str:
     )
 
 
-@blueprint.post("/moderation/safety/reports/<int:worry_id>")
+@blueprint.post("/moderation/safety/reports/<int(max=9223372036854775807):worry_id>")
 def handle(worry_id: int) -> Response:
     """Note that a report was looked into."""
     stewardship.handle(get_db(), worry_id, _hand(), at=now())
@@ -129,7 +129,7 @@ def new_code(entry_id: str) -> Answer:
     return page, 422 if form.errors else 200
 
 
-@blueprint.post("/moderation/safety/codes/<int:loss_id>/finish")
+@blueprint.post("/moderation/safety/codes/<int(max=9223372036854775807):loss_id>/finish")
 def finish_code(loss_id: int) -> str:
     """Show the new code once, as a card to print; asked again, there is no such case any more."""
     entry_id, code = stewardship.finish_new_code(get_db(), loss_id, _hand(), at=now())
@@ -137,7 +137,7 @@ def finish_code(loss_id: int) -> str:
     return render_template("stewards/code.html", entry_id=entry_id, card=card(code, address))
 
 
-@blueprint.post("/moderation/safety/codes/<int:loss_id>/drop")
+@blueprint.post("/moderation/safety/codes/<int(max=9223372036854775807):loss_id>/drop")
 def drop_code(loss_id: int) -> Response:
     """Close a case without a new code."""
     stewardship.drop_new_code(get_db(), loss_id, _hand())

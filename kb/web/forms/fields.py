@@ -109,7 +109,7 @@ class LineField(StringField):
 
     def sound(self) -> str:
         """Return the text in its stored form."""
-        return clean.one_line(self.data or "")
+        return clean.one_line(clean.mark_damage(self.data or ""))
 
 
 class SoundTextField(TextAreaField):
@@ -125,7 +125,7 @@ class SoundTextField(TextAreaField):
 
     def sound(self) -> str:
         """Return the text in its stored form."""
-        return clean.plain(self.data or "")
+        return clean.plain(clean.mark_damage(self.data or ""))
 
     def lines(self) -> list[str]:
         """Return the lines that are not empty, without list marks."""

@@ -123,7 +123,7 @@ class ChoicesForm(ScopesForm):
 
     def name(self) -> str | None:
         """Return the name to be shown, or None."""
-        credit = clean.one_line(self.credit.data or "")
+        credit = clean.one_line(clean.mark_damage(self.credit.data or ""))
         return credit if credit and self.choices()[Scope.ATTRIBUTION] != "anonymous" else None
 
     def wider(self) -> list[Scope]:
