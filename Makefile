@@ -24,7 +24,7 @@ run: $(RUNTIME) translations  ## the site with demo content on http://127.0.0.1:
 	@exec $(BIN)/kb serve --host 127.0.0.1 --port $(PORT)
 
 test: $(DEVELOPMENT) translations  ## all tests, those in a real browser too
-	@KB_CHROMIUM=$$(scripts/browser.sh) && export KB_CHROMIUM && $(BIN)/python -m pytest
+	@KB_CHROMIUM=$$(scripts/browser.sh) && export KB_CHROMIUM && $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(DEVELOPMENT) translations  ## format, lint, types, templates and catalogues, then all tests
 	$(BIN)/ruff format --check .
@@ -34,8 +34,9 @@ check: $(DEVELOPMENT) translations  ## format, lint, types, templates and catalo
 	$(BIN)/python scripts/catalogues.py check
 	$(MAKE) --no-print-directory test
 
-stress: $(DEVELOPMENT) translations  ## kill -9 at every named step of what must not be half done, twenty times each
+stress: $(DEVELOPMENT) translations  ## long runs: kill -9 at every step that must not be half done; faults that tests must notice
 	$(BIN)/python -m pytest stress --timeout=600
+	$(BIN)/python -m stress.mutation --fresh
 
 format: $(DEVELOPMENT)  ## put the code into our format
 	$(BIN)/ruff format .

@@ -6,7 +6,7 @@ import pytest
 
 from kb import accounts, changes, choices, consent, disclosure, entries, vault, withdrawal
 from kb.config import Config
-from kb.consent import ASKED, VALUES, Guardian, Scope, Viewer, is_narrower, offered
+from kb.consent import ASKED, Guardian, Scope, Viewer, is_narrower, offered
 from kb.db import Database, rows, transaction, value
 from kb.entries import Kind
 from kb.errors import Conflict, ConsentMissing, Invalid, WrongState
@@ -26,7 +26,7 @@ NARROWER = [
     (scope, value)
     for scope in ASKED[Kind.TESTIMONY]
     if scope is not Scope.STORE
-    for value in VALUES[scope]
+    for value in consent.offered(scope)
     if is_narrower(scope, value, WIDE[scope])
 ]
 
@@ -129,7 +129,8 @@ def test_a_narrower_audience_hides_with_the_next_request(db: Database) -> None:
         (Scope.AUDIENCE, "moderators", True),  # they may no longer have it at all
         (Scope.QUOTE, "none", True),  # they may have quoted it
         (Scope.ATTRIBUTION, "anonymous", True),  # they may have printed the name
-        (Scope.RESEARCH, "no", False),  # nothing that they have to take out
+        (Scope.RESEARCH, "no", True),  # they may be studying it
+        (Scope.EDIT, "none", False),  # nothing that they have to take out
     ],
 )
 def test_recipients_are_asked_when_it_concerns_them(db: Database, scope: Scope, value: str, asked: bool) -> None:

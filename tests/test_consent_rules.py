@@ -778,7 +778,7 @@ def test_less_is_allowed_at_once(db: Database, shown: notices.Notice, scope: str
     assert (held.value, held.state, held.at) == (choice, state, LATER)
     assert consent.terms(db, [consent_id])[consent_id].choices[Scope(scope)] == choice
     credit = value(db, "SELECT credit FROM consent_scope WHERE consent_id = ? AND scope = 'attribution'", (consent_id,))
-    assert credit == (None if choice == "anonymous" else "Amina")
+    assert credit == (None if scope == "attribution" else "Amina")
     assert consent.terms(db, [neighbour])[neighbour].credit == "Amina"
 
 

@@ -153,7 +153,7 @@ def test_nobody_is_asked_for_an_entry_that_nobody_saw(db: Database, entry: str) 
 def test_mail_goes_out_in_the_language_of_the_country(db: Database, entry: str, people: dict[str, Account]) -> None:
     with transaction(db):
         accounts.create(
-            db, "stina@example.org", "Stina", Role.PARTNER, factories.PASSWORD, organisation_slug=THIRD, at=AT
+            db, "sven@example.org", "Sven", Role.PARTNER, factories.PASSWORD, organisation_slug=THIRD, at=AT
         )
     note(db, entry, ASSOCIATION)
     note(db, entry, THIRD)

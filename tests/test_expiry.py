@@ -189,7 +189,7 @@ def test_r113_a_change_of_mind_counts_for_the_next_reminder(db: Database) -> Non
     choices.narrow(db, made.id, {Scope.CONTACT: "code"}, at=shift(UNTIL, days=-50))
     expiry.remind(db, at=shift(UNTIL, days=-14))
     assert _told(db) == [(60, "email"), (14, "code")]
-    assert len(_mail(db)) == 1
+    assert _mail(db) == [], "no mail that still waits goes out"
 
 
 @pytest.mark.parametrize("state", ["rejected", "withdrawn"])

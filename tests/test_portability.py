@@ -108,6 +108,8 @@ def rich(db: Database, config: Config, people: dict[str, accounts.Account]) -> f
         delivery.queue(db, delivery.Kind.MESSAGE, account_id=None, entry_id=made.id, lang="en", about="1:1", at=AT)
     choices.narrow(db, made.id, {Scope.QUOTE: "none"}, at=AT)
     withdrawal.withdraw(db, made.id, at=AT)
+    with transaction(db):  # a withdrawal closes the case that was open, for its code was not lost
+        lost_codes.begin(db, made.id, "the colour of the bag", marek, at=AT)
     return made
 
 

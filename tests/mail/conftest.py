@@ -66,5 +66,9 @@ def post(calls: Calls) -> Iterator[Post]:
 def amina(db: Database) -> factories.Made:
     """Return what Amina told; its consent ends a month after AT."""
     return factories.testimony(
-        db, at="2024-11-01T08:00:00Z", title="The planted title", body="Planted words, told by Amina Planted."
+        db,
+        at="2024-11-01T08:00:00Z",
+        title="The planted title",
+        body="Planted words, told by Amina Planted.",
+        contact="email",
     )
