@@ -2,8 +2,8 @@
 
 from kb.consent import minors as minors
 from kb.consent.chain import Event as Event
-from kb.consent.chain import first_broken_event as first_broken_event
 from kb.consent.chain import events as events
+from kb.consent.chain import first_broken_event as first_broken_event
 from kb.consent.decisions import Decision as Decision
 from kb.consent.decisions import answers as answers
 from kb.consent.decisions import change as change
