@@ -189,7 +189,7 @@ def _grant(db: Database, entry: Entry, at: str) -> Grant:
 def _not_alone(grant: Grant) -> None:
     """Keep a minor from allowing more, or longer, without the guardian: that takes both of them, and a new telling."""
     if grant.subject_kind == "minor":
-        raise Invalid([Fault("guardian", "guardian_missing")])
+        raise Invalid([Fault("guardian", "minor_limit")])
 
 
 def _same_text(db: Database, entry: Entry, text_hash: str | None) -> None:

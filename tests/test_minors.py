@@ -162,7 +162,7 @@ def test_r29_limits_hold_when_more_is_allowed_later(db: Database, scope: str, ch
     if accepted and kept:
         choose()
     else:
-        with pytest.raises(Invalid, match="guardian_missing"):
+        with pytest.raises(Invalid, match="minor_limit"):
             choose()
         assert _answers(db, made.id) == before
 

@@ -494,7 +494,7 @@ HANDS = [
 def test_who_may_say_the_yes_of_the_person(
     db: Database, people: People, who: str, decides: bool, allowed: bool
 ) -> None:
-    power = {"collector_decides": True, "second_collector": people["lina"].id} if decides else {}
+    power = {"collector_decides": True, "second_collector": people["ada"].id} if decides else {}
     entry_id = collected(db, people, "pia", **power)
     text_hash = approved(db, people, entry_id)
 

@@ -415,9 +415,7 @@ def test_r26_it_shows_who_saw_it_by_organisation_and_month(
 
 
 def _second(people: dict[str, accounts.Account]) -> dict[str, object]:
-    telling = Telling(
-        ("en",), collected_by=people["pia"].id, collector_decides=True, second_collector=people["lina"].id
-    )
+    telling = Telling(("en",), collected_by=people["pia"].id, collector_decides=True, second_collector=people["ada"].id)
     return {"telling": telling, "method": "assisted"}
 
 
